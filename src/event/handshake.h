@@ -1,0 +1,74 @@
+/* One handshake, everything there is to know of it: what tls, peer and policy found, ready to be encoded once.
+ *
+ * Thread: belongs to its connection's worker; freed after its event was encoded. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/id.h"
+#include "base/slice.h"
+#include "peer/chain.h"
+#include "peer/verdict.h"
+#include "tls/hello.h"
+
+enum decision { DECISION_DENY, DECISION_ALLOW, DECISION_ALLOW_TOLERATED, DECISION_ALLOW_ANONYMOUS, DECISION_ALLOW_UNVERIFIED, DECISION_COUNT };
+enum denied_by { DENIED_BY_NOBODY, DENIED_BY_VERIFY, DENIED_BY_HANDSHAKE, DENIED_BY_LIMIT, DENIED_BY_SHUTDOWN, DENIED_BY_COUNT };
+enum possession { POSSESSION_UNSET, POSSESSION_PROVEN, POSSESSION_FAILED, POSSESSION_NOT_REACHED };
+
+/* "allow_tolerated", "verify", "not_reached", ...; NULL for DENIED_BY_NOBODY and POSSESSION_UNSET. */
+const char *decision_name(enum decision decision);
+const char *denied_by_name(enum denied_by by);
+const char *possession_name(enum possession possession);
+
+struct endpoint {
+	int family;   /* AF_INET, AF_INET6, AF_UNIX; 0: unknown */
+	uint16_t port;
+	uint8_t ip[16]; /* 4 or 16 bytes, network order; IPv4-mapped addresses are AF_INET here */
+};
+
+/* Of one service, constant: what every event of it says. */
+struct event_service {
+	const char *name;        /* NULL: no service was chosen */
+	const char *verify_mode; /* "required", ... */
+	struct slice labels;     /* event_labels_encode() of node and service labels together */
+};
+
+struct handshake {
+	char id[ID_MAX + 1];
+	int64_t start_us; /* wall clock at accept */
+	int64_t end_us;   /* wall clock at handshake_finish(): event.end and @timestamp */
+	uint64_t duration_ns;
+	int64_t client_hello_us; /* from accept to the whole ClientHello; -1: none came */
+	int64_t handshake_us;    /* from ClientHello to the end of the handshake; -1 */
+	int64_t verify_us;       /* judging alone; -1 */
+
+	struct endpoint source;
+	struct endpoint destination; /* the address the client spoke to */
+	struct endpoint peer;        /* TCP peer where a PROXY header changed the source; family 0 otherwise */
+	uint64_t source_bytes;       /* received until now */
+	uint64_t destination_bytes;  /* sent until now */
+
+	const struct event_service *service; /* NULL: none was chosen; snapshot keeps it */
+	struct hello hello;
+	struct negotiated tls;
+
+	bool requested; /* a CertificateRequest was sent */
+	bool ca_names;  /* with CA names in it */
+	bool presented; /* a Certificate message with at least one certificate arrived */
+	enum possession possession;
+	struct chain *chain;     /* a reference; NULL: nothing presented */
+	struct verdict *verdict; /* a reference; NULL: ended before a verdict */
+
+	enum peer_class class; /* primary class, also without a verdict */
+	unsigned code;
+	const char *detail;    /* of a class without verdict; static; NULL */
+	enum decision decision;
+	enum denied_by denied_by;
+	uint32_t tolerated; /* bit i: verdict->findings[i] was tolerated */
+	bool verified;      /* class ok and nothing tolerated */
+
+	uint64_t policy_epoch;
+	const uint8_t *policy_sha256; /* 32 bytes, snapshot's */
+};

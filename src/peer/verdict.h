@@ -1,0 +1,45 @@
+/* What peer/ found out about a presented chain: every fault with its depth, and the one class that counts first.
+ *
+ * Immutable once made, counted, shared by cache and handshakes of one worker. Tolerance is not part of it:
+ * policy/decide.h says which findings were tolerated. Thread: the worker that made it. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "peer/classes.h"
+
+#define VERDICT_FINDINGS_MAX 32
+#define VERDICT_PATH_MAX 20
+
+struct finding {
+	enum peer_class class;
+	int depth;          /* 0 leaf; position in the chain or path */
+	unsigned code;      /* X509_V_ERR_ number or ours, by class and depth */
+	const char *detail; /* a few words, static; NULL */
+};
+
+struct path_step {
+	char *subject; /* RFC 4514 text, owned by the verdict */
+	uint8_t sha256[32];
+};
+
+struct verdict {
+	unsigned refs;
+	enum peer_class class; /* primary: the lowest of the findings, else CLASS_OK, CLASS_NOT_CHECKED */
+	unsigned code;         /* of the primary finding */
+	int depth;             /* of the primary finding */
+	size_t finding_count;
+	struct finding findings[VERDICT_FINDINGS_MAX]; /* sorted by class, then depth */
+	/* The verdict is the same for every second in [holds_from_s, holds_until_s). */
+	int64_t holds_from_s;
+	int64_t holds_until_s;
+	size_t path_count; /* 0: no path to an anchor */
+	struct path_step path[VERDICT_PATH_MAX]; /* leaf to anchor */
+	char *anchor_file; /* the CA file that the anchor came from; NULL */
+	unsigned signature_checks; /* work that was done */
+};
+
+struct verdict *verdict_ref(struct verdict *verdict);
+void verdict_unref(struct verdict **verdict);

@@ -1,0 +1,25 @@
+/* Mode + verdict + tolerance -> decision (design: section 4, modes). Pure.
+ *
+ * Thread: any. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "config/config.h"
+#include "event/handshake.h"
+#include "policy/tolerate.h"
+
+struct policy {
+	enum verify_mode verify;
+	const struct tolerate *tolerate;
+};
+
+/* Sets class, code, decision, denied_by, tolerated, verified of a handshake that was completed, from its
+ * requested, presented, possession, chain and verdict (verdict is NULL when nothing was presented). now_s: seconds since 1970 UTC. */
+void policy_decide(struct handshake *hs, const struct policy *policy, int64_t now_s);
+/* The same for a handshake that ended early with `class`; always deny. A verdict class (malformed_certificate,
+ * possession_failed, unsupported_key) is denied by `verify`, limit_exceeded by `limit`, shutdown by `shutdown`, others by `handshake`. */
+void policy_end(struct handshake *hs, enum peer_class class, const char *detail);
+/* The TLS alert for hs->class in this TLS version; -1: none. 116 exists in 1.3 only (40 in 1.2). */
+int policy_alert(enum peer_class class, enum tls_version version);
