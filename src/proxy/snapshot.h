@@ -1,0 +1,66 @@
+/* One configuration, compiled: services with their credentials, trust and policy, and per listener who serves which name.
+ *
+ * Built by the main thread, immutable, counted by its connections. `check` builds one to see whether it can be built. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/diag.h"
+#include "base/slice.h"
+#include "config/config.h"
+#include "event/event.h"
+#include "event/handshake.h"
+#include "peer/trust.h"
+#include "policy/decide.h"
+#include "policy/tolerate.h"
+
+struct tls_service;
+struct upstream;
+
+struct service {
+	const struct config_service *config; /* the snapshot's configuration keeps it */
+	struct trust *trust;
+	struct tolerate *tolerate;
+	struct policy policy;
+	struct tls_service *tls;
+	struct upstream *upstream;
+	struct event_service event;
+};
+
+/* A name on a listener. Exact names stand before wildcards; the default service, if any, is apart. */
+struct route_name {
+	const char *name; /* "api.example" or "*.example" */
+	const struct service *service;
+};
+
+struct listener_routes {
+	const struct config_listener *config;
+	struct route_name *names;
+	size_t name_count;
+	const struct service *fallback; /* the default service; NULL: unknown names are refused */
+};
+
+struct snapshot;
+
+/* Compiles `config` and takes it (*config becomes NULL, on failure too). Every problem goes to `diag`; E_INVALID if one is an error. */
+int snapshot_build(struct snapshot **out, struct config **config, uint64_t epoch, struct diag *diag);
+/* Any thread; the count is atomic. */
+struct snapshot *snapshot_ref(struct snapshot *s);
+void snapshot_unref(struct snapshot **s);
+
+const struct config *snapshot_config(const struct snapshot *s);
+uint64_t snapshot_epoch(const struct snapshot *s);
+/* Over the configuration's bytes and the content of every file it names; 32 bytes. */
+const uint8_t *snapshot_sha256(const struct snapshot *s);
+size_t snapshot_service_count(const struct snapshot *s);
+const struct service *snapshot_service(const struct snapshot *s, size_t i);
+size_t snapshot_listener_count(const struct snapshot *s);
+const struct listener_routes *snapshot_listener(const struct snapshot *s, size_t i);
+/* What was read, for audit.config. */
+const struct audit_file *snapshot_files(const struct snapshot *s, size_t *count);
+
+/* The service for a server name on listener i: case-folded, exact before one-label wildcard, else the default.
+ * name.len 0: none was sent. NULL: nobody takes it. */
+const struct service *snapshot_match(const struct snapshot *s, size_t listener, struct slice name);
