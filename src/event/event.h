@@ -18,6 +18,9 @@
 #define EVENT_HEAD "{\"event\":{\"sequence\":"
 #define EVENT_BODY_MAX (EVENT_MAX - (sizeof(EVENT_HEAD) - 1) - 20 - 1) /* 20 digits and a comma */
 
+#define EVENT_MINIMAL_MAX 4096
+#define EVENT_LABELS_MAX 16384
+
 /* What every entry of this process says; constant after start. */
 struct event_source {
 	const char *node;
@@ -31,13 +34,15 @@ struct event_label {
 	const char *value;
 };
 
-/* Writes the `labels` object's text, e.g. {"site":"ams1"}; nothing for no labels. Later names win. */
+/* Writes the `labels` object's text, e.g. {"site":"ams1"}; nothing for no labels. Later names win, and an empty value
+ * takes a name away. E_LIMIT: a name or value over 1,024 encoded bytes, or EVENT_LABELS_MAX in all: labels come from the
+ * configuration, so they are refused at start and never cut. */
 int event_labels_encode(struct buf *out, const struct event_label *labels, size_t count);
 
 /* E_OK, or buf's error (E_LIMIT cannot happen with EVENT_BODY_MAX of room: see the cutting rules). */
 int event_encode_handshake(struct buf *out, const struct event_source *from, const struct handshake *hs);
 
-/* The event that is possible without any memory: id, times, class internal_error. Fits 1,024 bytes. */
+/* The event that is possible without any memory: id, times, class internal_error. Always fits EVENT_MINIMAL_MAX bytes. */
 int event_encode_minimal(struct buf *out, const struct event_source *from, const struct handshake *hs);
 
 /* connection-end. */
@@ -97,7 +102,7 @@ struct audit_config {
 	uint64_t epoch;
 	const uint8_t *sha256;   /* of the configuration: file bytes and content of all it names */
 	const char *reason;      /* "start" or "reload" */
-	const char *previous_sha256_hex; /* of the one before in this run; NULL */
+	const uint8_t *previous_sha256; /* of the one before in this run; NULL */
 	const char *text;        /* redacted copy */
 	const struct audit_file *files;
 	size_t file_count;

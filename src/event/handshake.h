@@ -28,6 +28,10 @@ struct endpoint {
 	uint8_t ip[16]; /* 4 or 16 bytes, network order; IPv4-mapped addresses are AF_INET here */
 };
 
+#define ENDPOINT_IP_MAX 46 /* INET6_ADDRSTRLEN: the longest text and a NUL */
+/* Writes the address, IPv6 as RFC 5952 has it, and a NUL; gives its length. 0 and "" for anything but AF_INET, AF_INET6. */
+size_t endpoint_ip(char out[static ENDPOINT_IP_MAX], const struct endpoint *endpoint);
+
 /* Of one service, constant: what every event of it says. */
 struct event_service {
 	const char *name;        /* NULL: no service was chosen */
