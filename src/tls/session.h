@@ -1,0 +1,92 @@
+/* One TLS server session: the only face of GnuTLS that the proxy sees.
+ *
+ * The owner gives bytes in and out (pull, push), chooses the service once the ClientHello is read, and is shown the raw
+ * certificates. A client certificate is asked for, never required: the handshake is completed wherever it can be, so
+ * possession of the key is proven before anyone judges (design, section 3).
+ *
+ * GnuTLS 3.7.9 facts held here: ALPN and versions are set in the PRE hook of the ClientHello (in post_client_hello
+ * they are ignored); after GNUTLS_E_AGAIN go on until pull met EAGAIN; TLS 1.2 resumption and all tickets are off, 0-RTT
+ * never on; renegotiation is answered with no_renegotiation and the end.
+ *
+ * Thread: the worker of its connection. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#include "base/slice.h"
+#include "tls/creds.h"
+#include "tls/hello.h"
+
+struct tls_session;
+
+struct tls_limits {
+	size_t certificate_bytes; /* of a Certificate message */
+	size_t certificates;      /* in it */
+};
+
+struct tls_owner {
+	/* As recv(2) and writev(2): -1 and errno; EAGAIN ends the step. */
+	ssize_t (*pull)(void *owner, void *data, size_t len);
+	ssize_t (*push)(void *owner, const struct iovec *iov, int count);
+	/* The (first) ClientHello is in hello: which service speaks? NULL: nobody takes this name. */
+	const struct tls_service *(*choose)(void *owner);
+	/* What the client presented, leaf first, count > 0, borrowed. Anything but E_OK ends the handshake. */
+	int (*presented)(void *owner, const struct slice *der, size_t count);
+};
+
+enum tls_outcome {
+	TLS_DONE,        /* handshake over; bytes moved */
+	TLS_AGAIN_READ,  /* wait until the socket can be read */
+	TLS_AGAIN_WRITE, /* wait until it can be written */
+	TLS_CLOSED,      /* close_notify came: a proper end */
+	TLS_TRUNCATED,   /* the peer closed or reset without close_notify */
+	TLS_FAILED,      /* see tls_session_failure() */
+};
+
+/* Why a handshake ended. */
+enum tls_failure {
+	TLS_FAILURE_NONE,
+	TLS_FAILURE_UNKNOWN_NAME,
+	TLS_FAILURE_NO_VERSION,
+	TLS_FAILURE_NO_CIPHER,
+	TLS_FAILURE_NO_SIGNATURE,
+	TLS_FAILURE_NO_GROUP,
+	TLS_FAILURE_NO_PROTOCOL,
+	TLS_FAILURE_PEER_ALERT,
+	TLS_FAILURE_PEER_CLOSED,
+	TLS_FAILURE_NAME_CHANGED, /* another SNI after HelloRetryRequest */
+	TLS_FAILURE_CERTIFICATE,  /* GnuTLS cannot work with what was presented: nothing was proven */
+	TLS_FAILURE_POSSESSION,   /* the CertificateVerify is wrong */
+	TLS_FAILURE_LIMIT,        /* certificate bytes or count */
+	TLS_FAILURE_PROTOCOL,
+	TLS_FAILURE_INTERNAL,
+};
+
+/* `hello` and `negotiated` are the owner's and are filled as the handshake proceeds. */
+int tls_session_new(struct tls_session **out, const struct tls_owner *ops, void *owner, const struct tls_limits *limits,
+                    struct hello *hello, struct negotiated *negotiated);
+/* Frees without a word to the peer. NULL is fine. */
+void tls_session_free(struct tls_session **session);
+
+enum tls_outcome tls_session_handshake(struct tls_session *s);
+enum tls_failure tls_session_failure(const struct tls_session *s);
+/* The alert that fits the failure by the library's own table; -1: none. */
+int tls_session_failure_alert(const struct tls_session *s);
+/* A CertificateVerify was seen and the handshake is complete. */
+bool tls_session_possession_proven(const struct tls_session *s);
+/* Forgets the handshake's hello and negotiated: they may be freed after this. */
+void tls_session_detach(struct tls_session *s);
+
+/* Moves at most len bytes; *moved is set with TLS_DONE. */
+enum tls_outcome tls_session_read(struct tls_session *s, void *data, size_t len, size_t *moved);
+/* TLS_AGAIN_WRITE: the record is kept inside; call tls_session_flush() until TLS_DONE, then *moved bytes are gone. */
+enum tls_outcome tls_session_write(struct tls_session *s, const void *data, size_t len, size_t *moved);
+enum tls_outcome tls_session_flush(struct tls_session *s, size_t *moved);
+/* A fatal alert; what the socket does not take at once is lost. */
+void tls_session_alert(struct tls_session *s, int alert);
+/* close_notify, this direction only. TLS_DONE, TLS_AGAIN_WRITE (call again), TLS_FAILED. */
+enum tls_outcome tls_session_close_write(struct tls_session *s);
