@@ -40,7 +40,7 @@ static int grow(struct buf *b, size_t need)
 	}
 	size_t cap = b->cap == 0 ? FIRST_CAP : b->cap;
 	while (cap < need) {
-		cap *= 2;
+		cap = cap > b->max / 2 ? b->max : cap * 2;
 	}
 	if (cap > b->max) {
 		cap = b->max;

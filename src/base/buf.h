@@ -27,7 +27,7 @@ void buf_release(struct buf *b);
 /* Empty, error forgotten, memory kept. */
 void buf_reset(struct buf *b);
 
-/* Room for n more bytes at data + len; NULL (and err set) if there is none. */
+/* Room for n > 0 more bytes at data + len; NULL (and err set) if there is none. */
 uint8_t *buf_reserve(struct buf *b, size_t n);
 void buf_append(struct buf *b, const void *data, size_t n);
 void buf_append_slice(struct buf *b, struct slice s);
@@ -38,6 +38,7 @@ void buf_append_u64(struct buf *b, uint64_t n);
 void buf_append_i64(struct buf *b, int64_t n);
 /* Two digits a byte. */
 void buf_append_hex(struct buf *b, struct slice bytes, bool upper);
+/* Needs room for one byte more than the text has: vsnprintf() writes its NUL. */
 void buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Back to an earlier length. */
 void buf_truncate(struct buf *b, size_t len);

@@ -1,4 +1,6 @@
-/* BUG_IF: invariants of the program itself, checked in release builds too. Never on input. Thread: any. */
+/* BUG_IF: invariants of the program itself, checked in release builds too. Never on input.
+ *
+ * Thread: any. */
 #pragma once
 
 #define BUG_IF(cond) \

@@ -44,8 +44,8 @@ void clock_format(char out[static CLOCK_TEXT_LEN + 1], int64_t wall_us)
 		s = YEAR_9999_END_S;
 		us = 999999;
 	}
-	/* Civil date from days since 1970-03-01 shifted by whole 400-year eras: gmtime_r() without its
-	 * locale and time zone look-ups, which showed in profiles of other loggers. */
+	/* Civil date from days since 0000-03-01 in whole 400-year eras: gmtime_r() without its
+	 * locale and time zone look-ups, which show in the profile of a busy worker. */
 	int64_t days = s / 86400;
 	int64_t rest = s % 86400;
 	if (rest < 0) {

@@ -1,4 +1,6 @@
-/* The two clocks: wall time for people and certificates, monotonic time for durations. Thread: any. */
+/* The two clocks: wall time for people and certificates, monotonic time for durations.
+ *
+ * Thread: any. */
 #pragma once
 
 #include <stddef.h>

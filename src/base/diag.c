@@ -26,8 +26,9 @@ void diag_release(struct diag *d)
 static void insert(struct diag *d, struct diag_item *item)
 {
 	struct diag_item **at = &d->first;
-	while (*at != NULL && ((*at)->at.line < item->at.line || ((*at)->at.line == item->at.line &&
-	                                                          (*at)->at.column <= item->at.column))) {
+	while (*at != NULL &&
+	       ((*at)->at.line < item->at.line ||
+	        ((*at)->at.line == item->at.line && (*at)->at.column <= item->at.column))) {
 		at = &(*at)->next;
 	}
 	item->next = *at;

@@ -1,6 +1,8 @@
-/* What an operator has to be told about a configuration or a file: errors and warnings with their place.
+/* What an operator has to be told about a configuration or a file: errors and warnings with
+ * their place.
  *
- * Filled by whoever loads or compiles something, printed once by the command. Thread: one at a time. */
+ * Filled by whoever loads or compiles something, printed once by the command.
+ * Thread: one at a time. */
 #pragma once
 
 #include <stdio.h>
@@ -29,10 +31,12 @@ struct diag {
 
 void diag_init(struct diag *d);
 void diag_release(struct diag *d);
-/* Copies everything. Out of memory still counts the item, so that an error is never taken for success. */
+/* Copies everything. Out of memory still counts the item, so that an error is never taken for
+ * success. */
 void diag_error(struct diag *d, const char *file, struct mark at, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 void diag_warn(struct diag *d, const char *file, struct mark at, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
-/* One line an item in order of file position, "file:line:column: sentence"; warnings say "warning: " first. */
+/* One line an item in order of file position, "file:line:column: sentence"; warnings say
+ * "warning: " first. */
 void diag_print(const struct diag *d, FILE *to);

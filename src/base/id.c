@@ -1,5 +1,6 @@
 #include "base/id.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
@@ -9,7 +10,12 @@
 void id_boot(char out[static ID_BOOT_LEN + 1])
 {
 	uint64_t bits = 0;
-	BUG_IF(getrandom(&bits, sizeof(bits), 0) != sizeof(bits));
+	ssize_t got;
+	do {
+		/* Early in the life of a machine this waits for randomness, and a signal may come. */
+		got = getrandom(&bits, sizeof(bits), 0);
+	} while (got == -1 && errno == EINTR);
+	BUG_IF(got != sizeof(bits));
 	for (int i = 0; i < ID_BOOT_LEN; i++) {
 		out[i] = "0123456789abcdefghjkmnpqrstvwxyz"[bits & 31];
 		bits >>= 5;

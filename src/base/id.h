@@ -1,4 +1,4 @@
-/* Event ids: "<64 random bits per boot, base32>-<worker>-<n>", unique for good without coordination.
+/* Event ids: "<64 random bits per boot, base32>-<worker>-<n>", unique without coordination.
  *
  * Every entry of the journal has one; the id of an ingress handshake is the id of its connection.
  * Thread: each id_source belongs to one thread; the boot part is shared and constant. */
@@ -6,8 +6,8 @@
 
 #include <stdint.h>
 
-#define ID_BOOT_LEN 13                          /* 64 bits in Crockford's base32, lower case */
-#define ID_MAX (ID_BOOT_LEN + 1 + 10 + 1 + 16)  /* characters; n is lower-case hexadecimal */
+#define ID_BOOT_LEN 13                         /* 64 bits in Crockford's base32, lower case */
+#define ID_MAX (ID_BOOT_LEN + 1 + 10 + 1 + 16) /* characters; n is lower-case hexadecimal */
 
 struct id_source {
 	char boot[ID_BOOT_LEN + 1];

@@ -1,12 +1,20 @@
-/* Plain sentences to stderr for whoever runs the daemon; the audit trail is the journal, never this.
+/* Plain sentences to stderr for whoever runs the daemon; the audit trail is the journal, not this.
  *
  * Under systemd (JOURNAL_STREAM names our stderr) each line starts with its sd-daemon level, "<3>".
- * Elsewhere "tlscribe: error: ...". Never pass secrets, never bytes of a peer. Thread: any; a line is one write(). */
+ * Elsewhere "tlscribe: error: ...". Never pass secrets, never bytes of a peer. A sentence is cut
+ * at 1,000 bytes or so.
+ *
+ * Thread: any after log_init(); a line is one write(). */
 #pragma once
 
-enum log_level { LOG_LEVEL_ERROR = 3, LOG_LEVEL_WARNING = 4, LOG_LEVEL_INFO = 6, LOG_LEVEL_DEBUG = 7 };
+enum log_level {
+	LOG_LEVEL_ERROR = 3,
+	LOG_LEVEL_WARNING = 4,
+	LOG_LEVEL_INFO = 6,
+	LOG_LEVEL_DEBUG = 7
+};
 
-/* Looks at the environment once; `max` is the least urgent level that is written. */
+/* Looks at the environment once; `max` is the least urgent level that is written. Main thread. */
 void log_init(enum log_level max);
 void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

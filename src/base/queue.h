@@ -1,6 +1,8 @@
-/* What crosses threads: an intrusive first-in first-out list behind one mutex. Many may push, one pops.
+/* What crosses threads: an intrusive first-in first-out list behind one mutex. Many may push, one
+ * pops.
  *
- * The receiver is woken by whoever pushes (ev_async_send, a condition): the queue does not know how. Thread: any. */
+ * The receiver is woken by whoever pushes (ev_async_send, a condition): the queue does not know how.
+ * Thread: any. */
 #pragma once
 
 #include <pthread.h>
