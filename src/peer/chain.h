@@ -1,7 +1,8 @@
 /* What a client presented: raw certificates, leaf first, and what was read from them.
  *
  * One reference-counted object per worker and SHA-256, shared by the verdict cache, the event and later users.
- * Parsing happens once, at chain_parse(); everything an event needs of the leaf is then plain data.
+ * Parsing happens once, at chain_parse(); everything an event needs of the leaf is then plain data. Lists keep their
+ * first 64 values (CERT_VALUES_MAX), as events do not show more; the judge looks at all of them.
  *
  * Thread: the worker that made it (the count is not atomic). */
 #pragma once
@@ -12,17 +13,29 @@
 
 #include "base/slice.h"
 
+#define CERT_VALUES_MAX 64
+
 /* Which attribute of a distinguished name; the ones that events show apart (event-fields: x509.subject.*). */
-enum dn_attribute { DN_COMMON_NAME, DN_ORGANIZATION, DN_ORGANIZATIONAL_UNIT, DN_COUNTRY, DN_LOCALITY, DN_STATE_OR_PROVINCE, DN_ATTRIBUTE_COUNT };
+enum dn_attribute {
+	DN_COMMON_NAME,
+	DN_ORGANIZATION,
+	DN_ORGANIZATIONAL_UNIT,
+	DN_COUNTRY,
+	DN_LOCALITY,
+	DN_STATE_OR_PROVINCE,
+	DN_ATTRIBUTE_COUNT,
+};
 
 struct dn_value {
 	enum dn_attribute attribute;
-	struct slice value; /* raw bytes of the peer */
+	struct slice value; /* raw bytes of the peer; 16 and 32 bit strings as UTF-8 */
 };
 
 struct dn {
-	struct slice text; /* RFC 4514; may hold any byte of the peer: invalid UTF-8, NUL and control bytes are escaped by whoever prints */
-	struct dn_value *values;
+	/* RFC 4514, the last RDN first. Always valid UTF-8 without NUL and control characters: such bytes of the peer, and
+	 * those that are no UTF-8, stand there as `\xx` (two hexadecimal digits in lower case). */
+	struct slice text;
+	struct dn_value *values; /* in the order of the certificate; at most CERT_VALUES_MAX */
 	size_t value_count;
 };
 
@@ -30,9 +43,12 @@ enum san_type { SAN_DNS, SAN_EMAIL, SAN_URI, SAN_IP, SAN_DN, SAN_OTHER };
 
 struct san {
 	enum san_type type;
-	struct slice value; /* raw; SAN_IP: 4 or 16 (or wrong) bytes; SAN_OTHER: DER of the value; SAN_DN: RFC 4514 text */
+	struct slice value; /* raw; SAN_IP: 4 or 16 (or wrong) bytes; SAN_OTHER: DER of the value; SAN_DN: as dn.text */
 	struct slice oid;   /* SAN_OTHER: dotted text */
 };
+
+struct cert_x509;
+struct arena;
 
 /* One certificate: evidence. Everything here lives as long as its chain. */
 struct cert {
@@ -42,24 +58,24 @@ struct cert {
 	uint8_t sha1[20];
 	uint8_t spki_sha256[32];
 	unsigned version; /* 1-3 */
-	struct slice serial; /* raw INTEGER content, big-endian */
+	struct slice serial; /* raw INTEGER content, big-endian, never empty */
 	struct dn subject;
 	struct dn issuer;
 	int64_t not_before_s; /* seconds since 1970 UTC */
 	int64_t not_after_s;
-	const char *key_algorithm; /* Go names as ECS wants: "RSA", "EC" -> "ECDSA", "Ed25519", "DSA", ...; NULL: unknown */
-	unsigned key_bits;
-	const char *key_curve;           /* "P-256", ...; NULL */
+	const char *key_algorithm; /* "RSA", "RSA-PSS", "ECDSA", "Ed25519", "Ed448", "DSA"; NULL: unknown */
+	unsigned key_bits;         /* 0: unknown */
+	const char *key_curve;     /* "P-256", ...; NULL */
 	const char *signature_algorithm; /* Go names: "SHA256-RSA", "ECDSA-SHA256", "Ed25519", ...; NULL: unknown */
-	struct san *sans;
-	size_t san_count;
+	struct san *sans;       /* dNSName, rfc822Name, URI, iPAddress, directoryName, otherName; other forms are left out */
+	size_t san_count;       /* at most CERT_VALUES_MAX */
 	struct slice *purposes; /* extended key usages as dotted OIDs or short names ("clientAuth") */
-	size_t purpose_count;
+	size_t purpose_count;   /* at most CERT_VALUES_MAX */
 	const char **key_usages; /* "digitalSignature", ... static names */
 	size_t key_usage_count;
 	struct slice *policies; /* dotted OIDs */
-	size_t policy_count;
-	void *crt; /* gnutls_x509_crt_t, for peer/ alone */
+	size_t policy_count;    /* at most CERT_VALUES_MAX */
+	struct cert_x509 *x509; /* for peer/ alone; NULL unless parsed */
 };
 
 struct chain {
@@ -69,13 +85,18 @@ struct chain {
 	size_t count;
 	struct cert *certs; /* count, leaf first */
 	bool parsed;        /* chain_parse() was called */
-	void *arena;        /* owns everything that hangs below */
+	struct arena *arena; /* owns everything that hangs below */
 };
 
-/* Copies `count` DER certificates (count > 0). Starts with one reference. */
+/* Copies `count` DER certificates (count > 0). Starts with one reference. E_NOMEM. */
 int chain_new(struct chain **out, const struct slice *der, size_t count);
-/* Reads every certificate; what cannot be read stays `parsed == false`, that is no error. E_NOMEM only. */
+/* Reads every certificate; what cannot be read stays `parsed == false`, that is no error. Does nothing the second
+ * time. E_NOMEM only. */
 int chain_parse(struct chain *chain);
 struct chain *chain_ref(struct chain *chain);
 /* Takes *chain and leaves NULL there; NULL is fine. */
 void chain_unref(struct chain **chain);
+/* The hash that names a chain, as in struct chain. E_NOMEM. */
+int chain_hash(uint8_t out[static 32], const struct slice *der, size_t count);
+/* Heap behind it, in bytes; GnuTLS's key objects are estimated. */
+size_t chain_memory(const struct chain *chain);

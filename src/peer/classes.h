@@ -4,6 +4,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/buf.h"
+
 /* In the order of precedence: the primary class of a handshake is the lowest of its findings. */
 enum peer_class {
 #define CLASS(symbol, name, code_leaf, code_issuer, alert, severity, tolerable, sentence) CLASS_##symbol,
@@ -25,3 +27,5 @@ struct peer_class_row {
 const struct peer_class_row *peer_class_row(enum peer_class class);
 /* By its event name; CLASS_COUNT if there is none. */
 enum peer_class peer_class_by_name(const char *name);
+/* docs/classes.md: the table for people. */
+void peer_classes_write(struct buf *out);

@@ -1,0 +1,279 @@
+#include "peer/algorithm.h"
+
+#include <string.h>
+
+#include "peer/der.h"
+
+struct signature_row {
+	const char *oid;
+	const char *name;
+	gnutls_sign_algorithm_t algorithm;
+	enum hash_strength hash;
+};
+
+static const struct signature_row signatures[] = {
+	{"1.2.840.113549.1.1.2", "MD2-RSA", GNUTLS_SIGN_UNKNOWN, HASH_BROKEN},
+	{"1.2.840.113549.1.1.4", "MD5-RSA", GNUTLS_SIGN_RSA_MD5, HASH_BROKEN},
+	{"1.2.840.113549.1.1.5", "SHA1-RSA", GNUTLS_SIGN_RSA_SHA1, HASH_SHA1},
+	{"1.2.840.113549.1.1.14", "SHA224-RSA", GNUTLS_SIGN_RSA_SHA224, HASH_SHA224},
+	{"1.2.840.113549.1.1.11", "SHA256-RSA", GNUTLS_SIGN_RSA_SHA256, HASH_STRONG},
+	{"1.2.840.113549.1.1.12", "SHA384-RSA", GNUTLS_SIGN_RSA_SHA384, HASH_STRONG},
+	{"1.2.840.113549.1.1.13", "SHA512-RSA", GNUTLS_SIGN_RSA_SHA512, HASH_STRONG},
+	{"1.2.840.10040.4.3", "DSA-SHA1", GNUTLS_SIGN_DSA_SHA1, HASH_SHA1},
+	{"2.16.840.1.101.3.4.3.2", "DSA-SHA256", GNUTLS_SIGN_DSA_SHA256, HASH_STRONG},
+	{"1.2.840.10045.4.1", "ECDSA-SHA1", GNUTLS_SIGN_ECDSA_SHA1, HASH_SHA1},
+	{"1.2.840.10045.4.3.1", "ECDSA-SHA224", GNUTLS_SIGN_ECDSA_SHA224, HASH_SHA224},
+	{"1.2.840.10045.4.3.2", "ECDSA-SHA256", GNUTLS_SIGN_ECDSA_SHA256, HASH_STRONG},
+	{"1.2.840.10045.4.3.3", "ECDSA-SHA384", GNUTLS_SIGN_ECDSA_SHA384, HASH_STRONG},
+	{"1.2.840.10045.4.3.4", "ECDSA-SHA512", GNUTLS_SIGN_ECDSA_SHA512, HASH_STRONG},
+	{"1.3.101.112", "Ed25519", GNUTLS_SIGN_EDDSA_ED25519, HASH_STRONG},
+	{"1.3.101.113", "Ed448", GNUTLS_SIGN_EDDSA_ED448, HASH_STRONG},
+};
+
+#define OID_PSS "1.2.840.113549.1.1.10"
+#define OID_MGF1 "1.2.840.113549.1.1.8"
+
+static const struct {
+	const char *oid;
+	const char *name;
+	gnutls_sign_algorithm_t algorithm;
+	gnutls_digest_algorithm_t digest;
+	enum hash_strength hash;
+} pss_hashes[] = {
+	{"1.3.14.3.2.26", "SHA1-RSAPSS", GNUTLS_SIGN_UNKNOWN, GNUTLS_DIG_SHA1, HASH_SHA1},
+	{"2.16.840.1.101.3.4.2.1", "SHA256-RSAPSS", GNUTLS_SIGN_RSA_PSS_SHA256, GNUTLS_DIG_SHA256, HASH_STRONG},
+	{"2.16.840.1.101.3.4.2.2", "SHA384-RSAPSS", GNUTLS_SIGN_RSA_PSS_SHA384, GNUTLS_DIG_SHA384, HASH_STRONG},
+	{"2.16.840.1.101.3.4.2.3", "SHA512-RSAPSS", GNUTLS_SIGN_RSA_PSS_SHA512, GNUTLS_DIG_SHA512, HASH_STRONG},
+};
+#define PSS_HASHES (sizeof(pss_hashes) / sizeof(pss_hashes[0]))
+
+/* TLS 1.2 and 1.3 authenticate with the first three in GnuTLS's own settings. */
+static const struct {
+	const char *oid;
+	const char *name;
+	unsigned bits;
+	bool supported;
+} curves[] = {
+	{"1.2.840.10045.3.1.7", "P-256", 256, true},
+	{"1.3.132.0.34", "P-384", 384, true},
+	{"1.3.132.0.35", "P-521", 521, true},
+	/* Known to GnuTLS, and too weak for every profile: the finding says so, which is more than "unsupported". */
+	{"1.2.840.10045.3.1.1", "P-192", 192, true},
+	{"1.3.132.0.33", "P-224", 224, true},
+	{"1.3.132.0.10", "secp256k1", 256, false},
+	{"1.3.36.3.3.2.8.1.1.7", "brainpoolP256r1", 256, false},
+	{"1.3.36.3.3.2.8.1.1.11", "brainpoolP384r1", 384, false},
+	{"1.3.36.3.3.2.8.1.1.13", "brainpoolP512r1", 512, false},
+};
+
+/* OID as text and what stands behind it. */
+static bool read_identifier(struct slice identifier, char oid[static DER_OID_TEXT_MAX], struct slice *parameters)
+{
+	struct slice content;
+	if (!der_get(&identifier, DER_OID, &content)) {
+		return false;
+	}
+	if (!der_oid_text(content, oid, DER_OID_TEXT_MAX)) {
+		oid[0] = '\0';
+	}
+	*parameters = identifier;
+	uint8_t tag;
+	return identifier.len == 0 || (der_any(&identifier, &tag, NULL, NULL) && identifier.len == 0);
+}
+
+/* A hash named in PSS parameters; `given` is the content of [0], or of the mask generator's parameters. */
+static bool read_hash(struct slice given, size_t *index)
+{
+	struct slice identifier;
+	struct slice parameters;
+	char oid[DER_OID_TEXT_MAX];
+	if (!der_get(&given, DER_SEQUENCE, &identifier) || given.len != 0 || !read_identifier(identifier, oid, &parameters)) {
+		return false;
+	}
+	for (*index = 0; *index < PSS_HASHES && strcmp(pss_hashes[*index].oid, oid) != 0;) {
+		(*index)++;
+	}
+	return true;
+}
+
+static bool read_mask(struct slice given, size_t *index)
+{
+	struct slice identifier;
+	struct slice parameters;
+	char oid[DER_OID_TEXT_MAX];
+	if (!der_get(&given, DER_SEQUENCE, &identifier) || given.len != 0 || !read_identifier(identifier, oid, &parameters)) {
+		return false;
+	}
+	if (strcmp(oid, OID_MGF1) != 0) {
+		*index = PSS_HASHES;
+		return true;
+	}
+	return read_hash(parameters, index);
+}
+
+/* RFC 4055 3.1; what is left out is SHA-1, MGF1 with SHA-1, 20 bytes of salt, trailer 1. */
+static bool read_pss(struct signature_kind *out, struct slice parameters)
+{
+	size_t hash = 0;
+	size_t mask = 0;
+	uint32_t salt = 20;
+	uint32_t trailer = 1;
+	struct slice in = {0};
+	struct slice field;
+	struct slice number;
+	if (parameters.len > 0 && (!der_get(&parameters, DER_SEQUENCE, &in) || parameters.len != 0)) {
+		return false;
+	}
+	if (der_get(&in, DER_CONTEXT_CONSTRUCTED | 0, &field) && !read_hash(field, &hash)) {
+		return false;
+	}
+	if (der_get(&in, DER_CONTEXT_CONSTRUCTED | 1, &field) && !read_mask(field, &mask)) {
+		return false;
+	}
+	if (der_get(&in, DER_CONTEXT_CONSTRUCTED | 2, &field) &&
+	    (!der_get(&field, DER_INTEGER, &number) || field.len != 0 || !der_uint(number, &salt))) {
+		return false;
+	}
+	if (der_get(&in, DER_CONTEXT_CONSTRUCTED | 3, &field) &&
+	    (!der_get(&field, DER_INTEGER, &number) || field.len != 0 || !der_uint(number, &trailer))) {
+		return false;
+	}
+	if (in.len != 0) {
+		return false;
+	}
+	if (hash < PSS_HASHES) {
+		out->name = pss_hashes[hash].name;
+		out->hash = pss_hashes[hash].hash;
+		/* GnuTLS knows one hash for both parts, and so does everybody else. */
+		if (mask == hash && trailer == 1 && salt <= 512) {
+			out->algorithm = pss_hashes[hash].algorithm;
+			out->pss_digest = pss_hashes[hash].digest;
+			out->pss_salt = salt;
+		}
+	}
+	return true;
+}
+
+bool signature_kind_read(struct signature_kind *out, struct slice identifier)
+{
+	char oid[DER_OID_TEXT_MAX];
+	struct slice parameters;
+	*out = (struct signature_kind){.algorithm = GNUTLS_SIGN_UNKNOWN, .pss_digest = GNUTLS_DIG_UNKNOWN, .hash = HASH_STRONG};
+	if (!read_identifier(identifier, oid, &parameters)) {
+		return false;
+	}
+	if (strcmp(oid, OID_PSS) == 0) {
+		return read_pss(out, parameters);
+	}
+	for (size_t i = 0; i < sizeof(signatures) / sizeof(signatures[0]); i++) {
+		if (strcmp(signatures[i].oid, oid) == 0) {
+			out->name = signatures[i].name;
+			out->algorithm = signatures[i].algorithm;
+			out->hash = signatures[i].hash;
+		}
+	}
+	return true;
+}
+
+/* RFC 8017 A.1.1: modulus and exponent. */
+static bool read_rsa(struct key_kind *out, struct slice key)
+{
+	struct slice pair;
+	struct slice modulus;
+	struct slice exponent;
+	uint32_t e;
+	if (!der_get(&key, DER_SEQUENCE, &pair) || key.len != 0 || !der_get(&pair, DER_INTEGER, &modulus) ||
+	    !der_get(&pair, DER_INTEGER, &exponent) || pair.len != 0 || !der_uint(exponent, &e) ||
+	    modulus.len == 0 || modulus.data[0] >= 0x80) {
+		return false;
+	}
+	while (modulus.len > 0 && modulus.data[0] == 0) {
+		modulus = slice_of(modulus.data + 1, modulus.len - 1);
+	}
+	out->bits = modulus.len == 0 ? 0 : (unsigned)(modulus.len * 8) - (unsigned)__builtin_clz(modulus.data[0]) + 24;
+	out->weak = e < 3 || exponent.data[exponent.len - 1] % 2 == 0;
+	out->rsa = true;
+	/* A verification costs bits of the modulus squared times bits of the exponent: a stranger's key must not stall a
+	 * worker. Go has the same bound for the modulus, and a smaller one for the exponent. */
+	out->supported = out->bits <= 8192 && exponent.len <= 8;
+	return true;
+}
+
+/* RFC 5480 2.1.1: a named curve, nothing else. Explicit parameters are how CVE-2020-0601 was exploited. */
+static void read_curve(struct key_kind *out, struct slice parameters)
+{
+	struct slice content;
+	char oid[DER_OID_TEXT_MAX];
+	out->ec = true;
+	if (!der_get(&parameters, DER_OID, &content) || parameters.len != 0 || !der_oid_text(content, oid, sizeof(oid))) {
+		return;
+	}
+	for (size_t i = 0; i < sizeof(curves) / sizeof(curves[0]); i++) {
+		if (strcmp(curves[i].oid, oid) == 0) {
+			out->curve = curves[i].name;
+			out->bits = curves[i].bits;
+			out->supported = curves[i].supported;
+		}
+	}
+}
+
+bool key_kind_read(struct key_kind *out, struct slice spki)
+{
+	struct slice identifier;
+	struct slice parameters;
+	struct slice bits;
+	struct slice key;
+	unsigned unused;
+	char oid[DER_OID_TEXT_MAX];
+	*out = (struct key_kind){0};
+	if (!der_get(&spki, DER_SEQUENCE, &identifier) || !der_get(&spki, DER_BIT_STRING, &bits) || spki.len != 0 ||
+	    !der_bits(bits, &key, &unused) || !read_identifier(identifier, oid, &parameters)) {
+		return false;
+	}
+	if (strcmp(oid, "1.2.840.113549.1.1.1") == 0 || strcmp(oid, OID_PSS) == 0) {
+		out->name = strcmp(oid, OID_PSS) == 0 ? "RSA-PSS" : "RSA";
+		return read_rsa(out, key);
+	}
+	if (strcmp(oid, "1.2.840.10045.2.1") == 0) {
+		out->name = "ECDSA";
+		read_curve(out, parameters);
+	} else if (strcmp(oid, "1.3.101.112") == 0) {
+		*out = (struct key_kind){.name = "Ed25519", .bits = 256, .supported = true};
+	} else if (strcmp(oid, "1.3.101.113") == 0) {
+		*out = (struct key_kind){.name = "Ed448", .bits = 456, .supported = true};
+	} else if (strcmp(oid, "1.2.840.10040.4.1") == 0) {
+		out->name = "DSA";
+	}
+	return true;
+}
+
+const char *key_weakness(const struct key_kind *key, enum profile profile)
+{
+	if (key->rsa) {
+		unsigned least = profile == PROFILE_LEGACY ? 1024 : profile == PROFILE_MEDIUM ? 2048 : 3072;
+		if (key->weak) {
+			return "the RSA exponent is even or 1";
+		}
+		return key->bits < least ? "the RSA key is too short" : NULL;
+	}
+	/* TLS 1.3 has nothing below P-256, so no profile has. */
+	if (key->ec && key->curve != NULL && key->bits < 256) {
+		return "the elliptic curve is too small";
+	}
+	return NULL;
+}
+
+const char *signature_weakness(const struct signature_kind *signature, enum profile profile)
+{
+	switch (signature->hash) {
+	case HASH_BROKEN:
+		return "the signature is over MD5 or MD2";
+	case HASH_SHA1:
+		return profile == PROFILE_LEGACY ? NULL : "the signature is over SHA-1";
+	case HASH_SHA224:
+		return profile == PROFILE_LEGACY ? NULL : "the signature is over SHA-224";
+	case HASH_STRONG:
+		break;
+	}
+	return NULL;
+}

@@ -1,0 +1,251 @@
+/* CA files: PEM blocks to anchors. Nothing is skipped quietly that could be a CA somebody counts on. */
+#include "peer/anchors.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <gnutls/gnutls.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/err.h"
+
+#define FILE_BYTES_MAX (16U << 20)
+
+struct source {
+	struct trust *trust;
+	const struct config_text *path;
+	const char *file;
+	struct diag *diag;
+};
+
+#define complain(source, format, ...) \
+	diag_error((source)->diag, (source)->file, (source)->path->at, "CA file %s: " format, (source)->path->text, __VA_ARGS__)
+
+static int read_all(int fd, uint8_t *to, size_t size, size_t *len)
+{
+	for (*len = 0; *len < size;) {
+		ssize_t n = read(fd, to + *len, size - *len);
+		if (n == -1 && errno == EINTR) {
+			continue;
+		}
+		if (n == -1) {
+			return err_from_errno();
+		}
+		if (n == 0) {
+			break;
+		}
+		*len += (size_t)n;
+	}
+	return E_OK;
+}
+
+/* The whole file on the heap. */
+static int load(const struct source *source, uint8_t **out, size_t *len)
+{
+	int err = E_OK;
+	/* O_NONBLOCK: a FIFO by that name must not hold up the start. */
+	int fd = open(source->path->text, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd == -1) {
+		err = err_from_errno();
+		complain(source, "%s", err_text(err));
+		return err;
+	}
+	struct stat st;
+	if (fstat(fd, &st) == -1) {
+		err = err_from_errno();
+		complain(source, "%s", err_text(err));
+		goto close_fd;
+	}
+	if (!S_ISREG(st.st_mode)) {
+		err = E_INVALID;
+		complain(source, "%s", "is no regular file");
+		goto close_fd;
+	}
+	if (st.st_size > (off_t)FILE_BYTES_MAX) {
+		err = E_LIMIT;
+		complain(source, "is larger than %u MiB", FILE_BYTES_MAX >> 20);
+		goto close_fd;
+	}
+	*out = malloc((size_t)st.st_size + 1);
+	if (*out == NULL) {
+		err = E_NOMEM;
+		complain(source, "%s", err_text(err));
+		goto close_fd;
+	}
+	err = read_all(fd, *out, (size_t)st.st_size, len);
+	if (err != E_OK) {
+		complain(source, "%s", err_text(err));
+		free(*out);
+		*out = NULL;
+	}
+
+close_fd:
+	close(fd);
+	return err;
+}
+
+static bool already_there(const struct trust *trust, const struct cert *cert)
+{
+	for (size_t i = 0; i < trust->count; i++) {
+		if (slice_equal(trust->anchors[i].cert.der, cert->der)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static int grow(struct trust *trust)
+{
+	if (trust->count < trust->cap) {
+		return E_OK;
+	}
+	size_t cap = trust->cap == 0 ? 16 : trust->cap * 2;
+	struct anchor *anchors = reallocarray(trust->anchors, cap, sizeof(*anchors));
+	if (anchors == NULL) {
+		return E_NOMEM;
+	}
+	trust->anchors = anchors;
+	trust->cap = cap;
+	return E_OK;
+}
+
+/* The same CA in two files or twice in one is one anchor, of the first file. */
+static int add(const struct source *source, const char *path, struct slice der, bool *parsed)
+{
+	struct trust *trust = source->trust;
+	*parsed = true;
+	if (grow(trust) != E_OK) {
+		return E_NOMEM;
+	}
+	struct anchor *anchor = &trust->anchors[trust->count];
+	*anchor = (struct anchor){0};
+	if (!arena_copy(&trust->arena, &anchor->cert.der, der)) {
+		return E_NOMEM;
+	}
+	int err = cert_parse(&anchor->cert, &trust->arena);
+	if (err != E_OK) {
+		return err;
+	}
+	*parsed = anchor->cert.parsed;
+	if (!*parsed || already_there(trust, &anchor->cert)) {
+		cert_release(&anchor->cert);
+		return E_OK;
+	}
+	/* The text has no NUL in it; the arena gives a zeroed byte behind it. */
+	char *subject = arena_alloc(&trust->arena, anchor->cert.subject.text.len + 1);
+	if (subject == NULL) {
+		cert_release(&anchor->cert);
+		return E_NOMEM;
+	}
+	if (anchor->cert.subject.text.len > 0) {
+		memcpy(subject, anchor->cert.subject.text.data, anchor->cert.subject.text.len);
+	}
+	anchor->shown = (struct trust_anchor){
+		.subject = subject,
+		.subject_der = anchor->cert.x509->subject,
+		.der = anchor->cert.der,
+		.not_before_s = anchor->cert.not_before_s,
+		.not_after_s = anchor->cert.not_after_s,
+		.file = path,
+		.at = source->path->at,
+	};
+	memcpy(anchor->shown.sha256, anchor->cert.sha256, sizeof(anchor->shown.sha256));
+	trust->count++;
+	return E_OK;
+}
+
+static struct slice rest_from(struct slice text, const uint8_t *at)
+{
+	return slice_of(at, text.len - (size_t)(at - text.data));
+}
+
+static const uint8_t *find(struct slice in, const char *what)
+{
+	return in.len == 0 ? NULL : memmem(in.data, in.len, what, strlen(what));
+}
+
+static bool starts_with(struct slice in, const char *what)
+{
+	return in.len >= strlen(what) && memcmp(in.data, what, strlen(what)) == 0;
+}
+
+/* One block, from its BEGIN line to behind its END line. */
+static int read_block(const struct source *source, const char *path, struct slice block, unsigned number)
+{
+	gnutls_datum_t pem = {(unsigned char *)block.data, (unsigned)block.len};
+	gnutls_datum_t der;
+	bool parsed = false;
+	int err = E_OK;
+	if (gnutls_pem_base64_decode2("CERTIFICATE", &pem, &der) >= 0) {
+		err = add(source, path, slice_of(der.data, der.size), &parsed);
+		gnutls_free(der.data);
+	}
+	if (err != E_OK) {
+		complain(source, "%s", err_text(err));
+	} else if (!parsed) {
+		err = E_INVALID;
+		complain(source, "certificate block %u cannot be parsed", number);
+	}
+	return err;
+}
+
+static int read_blocks(const struct source *source, const char *path, struct slice text)
+{
+	static const char begin[] = "-----BEGIN ";
+	static const char end[] = "-----END CERTIFICATE-----";
+	unsigned number = 0;
+	int err = E_OK;
+	const uint8_t *at;
+	while ((at = find(text, begin)) != NULL) {
+		text = rest_from(text, at);
+		if (starts_with(text, "-----BEGIN TRUSTED CERTIFICATE-----") ||
+		    starts_with(text, "-----BEGIN X509 CERTIFICATE-----")) {
+			number++;
+			complain(source, "certificate block %u is not a plain CERTIFICATE", number);
+			err = E_INVALID;
+		} else if (starts_with(text, "-----BEGIN CERTIFICATE-----")) {
+			number++;
+			const uint8_t *last = find(text, end);
+			struct slice inside = slice_of(text.data + sizeof(begin) - 1, text.len - (sizeof(begin) - 1));
+			const uint8_t *next = find(inside, begin);
+			if (last == NULL || (next != NULL && next < last)) {
+				complain(source, "certificate block %u has no end", number);
+				err = E_INVALID;
+			} else {
+				size_t len = (size_t)(last - text.data) + sizeof(end) - 1;
+				int block_err = read_block(source, path, slice_of(text.data, len), number);
+				err = block_err != E_OK ? block_err : err;
+			}
+		}
+		text = slice_of(text.data + sizeof(begin) - 1, text.len - (sizeof(begin) - 1));
+	}
+	if (number == 0 && err == E_OK) {
+		complain(source, "%s", text.len == 0 ? "is empty" : "has no PEM CERTIFICATE block");
+		err = E_INVALID;
+	}
+	return err;
+}
+
+int anchors_read(struct trust *trust, const struct config_text *path, const char *file, struct diag *diag)
+{
+	struct source source = {trust, path, file, diag};
+	uint8_t *data = NULL;
+	size_t len = 0;
+	int err = load(&source, &data, &len);
+	if (err != E_OK) {
+		return err;
+	}
+	/* The configuration may go before the trust does. */
+	size_t name_len = strlen(path->text);
+	char *name = arena_alloc(&trust->arena, name_len + 1);
+	if (name == NULL) {
+		complain(&source, "%s", err_text(E_NOMEM));
+		err = E_NOMEM;
+	} else {
+		memcpy(name, path->text, name_len);
+		err = read_blocks(&source, name, slice_of(data, len));
+	}
+	free(data);
+	return err;
+}

@@ -1,0 +1,187 @@
+#include "peer/cert.h"
+
+#include <gnutls/crypto.h>
+#include <gnutls/x509.h>
+
+#include "base/err.h"
+#include "peer/der.h"
+#include "peer/name.h"
+
+static int fingerprints(struct cert *cert)
+{
+	if (gnutls_hash_fast(GNUTLS_DIG_SHA256, cert->der.data, cert->der.len, cert->sha256) < 0 ||
+	    gnutls_hash_fast(GNUTLS_DIG_SHA1, cert->der.data, cert->der.len, cert->sha1) < 0) {
+		return E_NOMEM;
+	}
+	return E_OK;
+}
+
+static bool read_validity(struct cert *cert, struct slice validity)
+{
+	uint8_t tag;
+	struct slice time;
+	return der_any(&validity, &tag, &time, NULL) && der_time(tag, time, &cert->not_before_s) &&
+	       der_any(&validity, &tag, &time, NULL) && der_time(tag, time, &cert->not_after_s) && validity.len == 0;
+}
+
+static bool read_version(struct cert *cert, struct slice *tbs)
+{
+	struct slice explicit_version;
+	struct slice number;
+	uint32_t version;
+	cert->version = 1;
+	if (!der_next_is(*tbs, DER_CONTEXT_CONSTRUCTED | 0)) {
+		return true;
+	}
+	if (!der_get(tbs, DER_CONTEXT_CONSTRUCTED | 0, &explicit_version) ||
+	    !der_get(&explicit_version, DER_INTEGER, &number) || explicit_version.len != 0 ||
+	    !der_uint(number, &version) || version > 2) {
+		return false;
+	}
+	cert->version = version + 1;
+	return true;
+}
+
+/* GnuTLS is the second opinion on the format, and reads the key. */
+static int import_with_gnutls(struct cert *cert)
+{
+	if (cert->der.len > UINT32_MAX) {
+		return E_INVALID;
+	}
+	gnutls_x509_crt_t crt;
+	if (gnutls_x509_crt_init(&crt) < 0) {
+		return E_NOMEM;
+	}
+	gnutls_datum_t der = {(unsigned char *)cert->der.data, (unsigned)cert->der.len};
+	int code = gnutls_x509_crt_import(crt, &der, GNUTLS_X509_FMT_DER);
+	gnutls_x509_crt_deinit(crt);
+	if (code < 0) {
+		return code == GNUTLS_E_MEMORY_ERROR ? E_NOMEM : E_INVALID;
+	}
+	if (!cert->x509->key_kind.supported) {
+		return E_OK;
+	}
+	if (gnutls_pubkey_init(&cert->x509->key) < 0) {
+		cert->x509->key = NULL;
+		return E_NOMEM;
+	}
+	gnutls_datum_t spki = {(unsigned char *)cert->x509->spki.data, (unsigned)cert->x509->spki.len};
+	code = gnutls_pubkey_import(cert->x509->key, &spki, GNUTLS_X509_FMT_DER);
+	if (code < 0) {
+		gnutls_pubkey_deinit(cert->x509->key);
+		cert->x509->key = NULL;
+	}
+	return code == GNUTLS_E_MEMORY_ERROR ? E_NOMEM : E_OK;
+}
+
+static int read_names(struct cert *cert, struct arena *arena, struct slice issuer, struct slice subject)
+{
+	int err = name_read(arena, &cert->issuer, issuer);
+	return err != E_OK ? err : name_read(arena, &cert->subject, subject);
+}
+
+/* RFC 5280 4.1.2, in its order */
+static int read_tbs(struct cert *cert, struct arena *arena, struct slice tbs, struct slice outer_algorithm)
+{
+	struct cert_x509 *x = cert->x509;
+	struct slice algorithm;
+	struct slice issuer;
+	struct slice validity;
+	struct slice subject;
+	struct slice spki;
+	if (!read_version(cert, &tbs) || !der_get(&tbs, DER_INTEGER, &cert->serial) || cert->serial.len == 0 ||
+	    !der_get(&tbs, DER_SEQUENCE, &algorithm) || !der_get_whole(&tbs, DER_SEQUENCE, &issuer, &x->issuer) ||
+	    !der_get(&tbs, DER_SEQUENCE, &validity) || !read_validity(cert, validity) ||
+	    !der_get_whole(&tbs, DER_SEQUENCE, &subject, &x->subject) ||
+	    !der_get_whole(&tbs, DER_SEQUENCE, &spki, &x->spki)) {
+		return E_INVALID;
+	}
+	/* RFC 5280 4.1.1.2: the algorithm that is signed has to be the one that is used */
+	if (!slice_equal(algorithm, outer_algorithm) || !signature_kind_read(&x->signature_kind, algorithm) ||
+	    !key_kind_read(&x->key_kind, spki)) {
+		return E_INVALID;
+	}
+	x->self_issued = slice_equal(x->issuer, x->subject);
+	int err = read_names(cert, arena, issuer, subject);
+	if (err != E_OK) {
+		return err;
+	}
+	if (gnutls_hash_fast(GNUTLS_DIG_SHA256, x->spki.data, x->spki.len, cert->spki_sha256) < 0) {
+		return E_NOMEM;
+	}
+	struct slice unused;
+	struct slice outer;
+	struct slice extensions;
+	if ((der_get(&tbs, DER_CONTEXT | 1, &unused) && cert->version < 2) ||
+	    (der_get(&tbs, DER_CONTEXT | 2, &unused) && cert->version < 2)) {
+		return E_INVALID;
+	}
+	if (der_get(&tbs, DER_CONTEXT_CONSTRUCTED | 3, &outer)) {
+		if (cert->version < 3 || !der_get(&outer, DER_SEQUENCE, &extensions) || outer.len != 0) {
+			return E_INVALID;
+		}
+		err = cert_read_extensions(cert, arena, extensions);
+		if (err != E_OK) {
+			return err;
+		}
+	}
+	return tbs.len == 0 ? E_OK : E_INVALID;
+}
+
+static int read_certificate(struct cert *cert, struct arena *arena)
+{
+	struct slice in = cert->der;
+	struct slice certificate;
+	struct slice tbs;
+	struct slice algorithm;
+	struct slice signature;
+	unsigned unused;
+	if (!der_get(&in, DER_SEQUENCE, &certificate) || in.len != 0 ||
+	    !der_get_whole(&certificate, DER_SEQUENCE, &tbs, &cert->x509->tbs) ||
+	    !der_get(&certificate, DER_SEQUENCE, &algorithm) || !der_get(&certificate, DER_BIT_STRING, &signature) ||
+	    certificate.len != 0 || !der_bits(signature, &cert->x509->signature, &unused) || unused != 0) {
+		return E_INVALID;
+	}
+	int err = read_tbs(cert, arena, tbs, algorithm);
+	return err != E_OK ? err : import_with_gnutls(cert);
+}
+
+int cert_parse(struct cert *cert, struct arena *arena)
+{
+	struct slice der = cert->der;
+	*cert = (struct cert){.der = der};
+	int err = fingerprints(cert);
+	if (err != E_OK) {
+		return err;
+	}
+	cert->x509 = arena_alloc(arena, sizeof(*cert->x509));
+	if (cert->x509 == NULL) {
+		return E_NOMEM;
+	}
+	err = read_certificate(cert, arena);
+	if (err != E_OK) {
+		/* Half a certificate is no evidence: what was read before the fault goes. */
+		struct cert bare = {.der = der};
+		memcpy(bare.sha256, cert->sha256, sizeof(bare.sha256));
+		memcpy(bare.sha1, cert->sha1, sizeof(bare.sha1));
+		cert_release(cert);
+		*cert = bare;
+		return err == E_INVALID ? E_OK : err;
+	}
+	const struct cert_x509 *x = cert->x509;
+	cert->key_algorithm = x->key_kind.name;
+	cert->key_bits = x->key_kind.bits;
+	cert->key_curve = x->key_kind.curve;
+	cert->signature_algorithm = x->signature_kind.name;
+	cert->parsed = true;
+	return E_OK;
+}
+
+void cert_release(struct cert *cert)
+{
+	if (cert->x509 != NULL && cert->x509->key != NULL) {
+		gnutls_pubkey_deinit(cert->x509->key);
+	}
+	cert->x509 = NULL;
+	cert->parsed = false;
+}

@@ -1,0 +1,14 @@
+/* Does this key verify that certificate? Private to peer/. Thread: any; keys are only read. */
+#pragma once
+
+#include "peer/cert.h"
+
+enum signature_result {
+	SIGNATURE_GOOD,
+	SIGNATURE_WRONG,
+	SIGNATURE_UNSUPPORTED, /* the algorithm of the signature */
+	SIGNATURE_NO_KEY,      /* the issuer's key is of a kind that we cannot use */
+};
+
+/* How strong algorithm and key are is not looked at: rules.c judges that. */
+enum signature_result signature_verify(const struct cert *cert, const struct cert *issuer);

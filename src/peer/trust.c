@@ -1,0 +1,217 @@
+#include "peer/trust.h"
+
+#include <gnutls/crypto.h>
+#include <stdlib.h>
+
+#include "base/bug.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "peer/anchors.h"
+#include "peer/der.h"
+
+/* Changes with every change of the judge that can change a verdict. */
+#define JUDGE_VERSION "tlscribe judge 1"
+#define OID_CLIENT_AUTH "1.3.6.1.5.5.7.3.2"
+#define SOON_S (30 * 86400)
+#define OID_BYTES_MAX 128
+
+static int compile_purpose(struct trust *trust, const struct config_client *client, const char *file, struct diag *diag)
+{
+	const char *text = client->purpose.text == NULL ? "clientAuth" : client->purpose.text;
+	if (strcmp(text, "any") == 0) {
+		trust->any_purpose = true;
+		return E_OK;
+	}
+	uint8_t oid[OID_BYTES_MAX];
+	size_t len = der_oid_from_text(strcmp(text, "clientAuth") == 0 ? OID_CLIENT_AUTH : text, oid, sizeof(oid));
+	if (len == 0) {
+		diag_error(diag, file, client->purpose.at, "purpose is clientAuth, any or an OID such as 1.3.6.1.5.5.7.3.2, not \"%s\"",
+		           text);
+		return E_INVALID;
+	}
+	return arena_copy(&trust->arena, &trust->purpose, slice_of(oid, len)) ? E_OK : E_NOMEM;
+}
+
+static int compare_subjects(struct slice a, struct slice b)
+{
+	if (a.len != b.len) {
+		return a.len < b.len ? -1 : 1;
+	}
+	return a.len == 0 ? 0 : memcmp(a.data, b.data, a.len);
+}
+
+static int compare_anchors(const void *a, const void *b)
+{
+	const struct anchor *const *left = a;
+	const struct anchor *const *right = b;
+	int by_name = compare_subjects((*left)->shown.subject_der, (*right)->shown.subject_der);
+	if (by_name != 0) {
+		return by_name;
+	}
+	return *left < *right ? -1 : *left > *right ? 1 : 0;
+}
+
+static int index_anchors(struct trust *trust)
+{
+	trust->by_subject = arena_array(&trust->arena, trust->count, sizeof(*trust->by_subject));
+	if (trust->by_subject == NULL) {
+		return E_NOMEM;
+	}
+	for (size_t i = 0; i < trust->count; i++) {
+		trust->by_subject[i] = &trust->anchors[i];
+	}
+	if (trust->count > 0) {
+		qsort(trust->by_subject, trust->count, sizeof(*trust->by_subject), compare_anchors);
+	}
+	return E_OK;
+}
+
+static int hash_text(gnutls_hash_hd_t hash, const char *text)
+{
+	/* With its NUL, so that two texts in a row cannot be read as two others. */
+	return gnutls_hash(hash, text, strlen(text) + 1);
+}
+
+static int compile_id(struct trust *trust)
+{
+	gnutls_hash_hd_t hash;
+	if (gnutls_hash_init(&hash, GNUTLS_DIG_SHA256) < 0) {
+		return E_NOMEM;
+	}
+	uint8_t rules[] = {
+		trust->any_purpose, (uint8_t)trust->profile,
+		(uint8_t)(trust->max_depth >> 24), (uint8_t)(trust->max_depth >> 16),
+		(uint8_t)(trust->max_depth >> 8), (uint8_t)trust->max_depth,
+		(uint8_t)trust->purpose.len,
+	};
+	int code = hash_text(hash, JUDGE_VERSION);
+	code = code < 0 ? code : gnutls_hash(hash, rules, sizeof(rules));
+	if (code >= 0 && trust->purpose.len > 0) {
+		code = gnutls_hash(hash, trust->purpose.data, trust->purpose.len);
+	}
+	/* In order, with their files: both can be seen in a verdict. */
+	for (size_t i = 0; i < trust->count && code >= 0; i++) {
+		code = gnutls_hash(hash, trust->anchors[i].shown.sha256, sizeof(trust->anchors[i].shown.sha256));
+		code = code < 0 ? code : hash_text(hash, trust->anchors[i].shown.file);
+	}
+	gnutls_hash_deinit(hash, trust->id);
+	return code < 0 ? E_NOMEM : E_OK;
+}
+
+static void warn_about(const struct trust *trust, const struct anchor *anchor, const char *file, struct diag *diag,
+                       int64_t now_s)
+{
+	const struct trust_anchor *shown = &anchor->shown;
+	const struct cert_x509 *x = anchor->cert.x509;
+	struct mark at = shown->at;
+	char when[CLOCK_TEXT_LEN + 1];
+	if (now_s > shown->not_after_s) {
+		clock_format(when, shown->not_after_s * 1000000);
+		diag_warn(diag, file, at, "CA file %s: %s expired on %.10s", shown->file, shown->subject, when);
+	} else if (now_s < shown->not_before_s) {
+		clock_format(when, shown->not_before_s * 1000000);
+		diag_warn(diag, file, at, "CA file %s: %s is not valid before %.10s", shown->file, shown->subject, when);
+	} else if (shown->not_after_s - now_s <= SOON_S) {
+		clock_format(when, shown->not_after_s * 1000000);
+		diag_warn(diag, file, at, "CA file %s: %s expires on %.10s", shown->file, shown->subject, when);
+	}
+	if (!x->ca || (x->has_key_usage && (x->key_usage & KEY_USAGE_KEY_CERT_SIGN) == 0)) {
+		diag_warn(diag, file, at, "CA file %s: %s is no CA, so nothing it signs is accepted", shown->file, shown->subject);
+	}
+	const char *weakness = key_weakness(&x->key_kind, trust->profile);
+	if (x->key == NULL) {
+		diag_warn(diag, file, at, "CA file %s: %s has a key of an unsupported kind, so nothing it signs is accepted",
+		          shown->file, shown->subject);
+	} else if (weakness != NULL) {
+		diag_warn(diag, file, at, "CA file %s: %s: %s for this profile", shown->file, shown->subject, weakness);
+	}
+}
+
+int trust_new(struct trust **out, const struct config_client *client, const char *file, struct diag *diag)
+{
+	struct trust *trust = calloc(1, sizeof(*trust));
+	if (trust == NULL) {
+		return E_NOMEM;
+	}
+	trust->profile = client->profile;
+	trust->max_depth = client->max_depth;
+	int err = compile_purpose(trust, client, file, diag);
+	for (size_t i = 0; i < client->ca.count; i++) {
+		/* All files are read, so that one run of `check` finds what is wrong with all. */
+		int read_err = anchors_read(trust, &client->ca.items[i], file, diag);
+		err = err != E_OK ? err : read_err;
+	}
+	err = err != E_OK ? err : index_anchors(trust);
+	err = err != E_OK ? err : compile_id(trust);
+	if (err != E_OK) {
+		trust_free(trust);
+		return err == E_NOMEM ? E_NOMEM : E_INVALID;
+	}
+	int64_t now_s = clock_wall_us() / 1000000;
+	for (size_t i = 0; i < trust->count; i++) {
+		warn_about(trust, &trust->anchors[i], file, diag, now_s);
+	}
+	*out = trust;
+	return E_OK;
+}
+
+void trust_free(struct trust *trust)
+{
+	if (trust == NULL) {
+		return;
+	}
+	for (size_t i = 0; i < trust->count; i++) {
+		cert_release(&trust->anchors[i].cert);
+	}
+	free(trust->anchors);
+	arena_release(&trust->arena);
+	free(trust);
+}
+
+const uint8_t *trust_id(const struct trust *trust)
+{
+	return trust->id;
+}
+
+size_t trust_anchor_count(const struct trust *trust)
+{
+	return trust->count;
+}
+
+const struct trust_anchor *trust_anchor_at(const struct trust *trust, size_t i)
+{
+	BUG_IF(i >= trust->count);
+	return &trust->anchors[i].shown;
+}
+
+size_t trust_find(const struct trust *trust, struct slice subject, const struct anchor *const **first)
+{
+	size_t low = 0;
+	size_t high = trust->count;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (compare_subjects(trust->by_subject[middle]->shown.subject_der, subject) < 0) {
+			low = middle + 1;
+		} else {
+			high = middle;
+		}
+	}
+	size_t n = 0;
+	while (low + n < trust->count && compare_subjects(trust->by_subject[low + n]->shown.subject_der, subject) == 0) {
+		n++;
+	}
+	*first = n == 0 ? NULL : &trust->by_subject[low];
+	return n;
+}
+
+const struct anchor *trust_find_cert(const struct trust *trust, const struct cert *cert)
+{
+	const struct anchor *const *row;
+	size_t n = trust_find(trust, cert->x509->subject, &row);
+	for (size_t i = 0; i < n; i++) {
+		if (slice_equal(row[i]->cert.der, cert->der)) {
+			return row[i];
+		}
+	}
+	return NULL;
+}
