@@ -1,8 +1,63 @@
+#include <getopt.h>
+#include <stdio.h>
+
+#include "base/err.h"
+#include "base/log.h"
 #include "cmd/cmd.h"
+#include "proxy/engine.h"
+
+static const char help[] =
+	"usage: tlscribe run -c FILE [-v]\n"
+	"\n"
+	"Runs the proxy in the foreground until SIGTERM or SIGINT; says on stderr what goes on.\n"
+	"\n"
+	"  -c, --config FILE  the configuration (see `tlscribe check`)\n"
+	"  -v, --verbose      say more\n"
+	"  -h, --help         this text\n"
+	"\n"
+	"Signals: SIGTERM, SIGINT  accept what is queued, let open connections end for timeouts.drain, then stop;\n"
+	"                          a second one ends them at once\n"
+	"         SIGHUP           read the configuration again; a bad one is refused and the old one stays\n"
+	"\n"
+	"Exit codes: 0 stopped as asked, 1 could not start (the reason is on stderr), 2 wrong usage\n";
 
 int cmd_run(int argc, char **argv)
 {
-	(void)argc;
-	(void)argv;
-	return 2;
+	static const struct option options[] = {
+		{"config", required_argument, NULL, 'c'},
+		{"verbose", no_argument, NULL, 'v'},
+		{"help", no_argument, NULL, 'h'},
+		{NULL, 0, NULL, 0},
+	};
+	const char *path = NULL;
+	enum log_level level = LOG_LEVEL_INFO;
+	int option;
+	while ((option = getopt_long(argc, argv, "c:vh", options, NULL)) != -1) {
+		switch (option) {
+		case 'c':
+			path = optarg;
+			break;
+		case 'v':
+			level = LOG_LEVEL_DEBUG;
+			break;
+		case 'h':
+			fputs(help, stdout);
+			return 0;
+		default:
+			fputs(help, stderr);
+			return 2;
+		}
+	}
+	if (path == NULL || optind != argc) {
+		fputs(help, stderr);
+		return 2;
+	}
+	log_init(level);
+	struct engine *engine = NULL;
+	if (engine_start(&engine, path) != E_OK) {
+		return 1;
+	}
+	engine_run(engine);
+	engine_stop(&engine);
+	return 0;
 }

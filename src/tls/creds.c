@@ -7,6 +7,7 @@
 #include <gnutls/crypto.h>
 #include <gnutls/x509.h>
 
+#include "base/bug.h"
 #include "base/err.h"
 
 /* ECDHE with AEAD only, our order: AES-128-GCM is the cheapest with AES-NI, ChaCha20 for clients without. */
@@ -132,8 +133,11 @@ static int note_leaf(struct tls_service *service, unsigned index, const struct c
 	struct tls_certificate *leaf = &service->certificates[service->certificate_count];
 	int err = E_NOMEM;
 	if (count > 0 && gnutls_x509_crt_export2(list[0], GNUTLS_X509_FMT_DER, &leaf->der) == 0 &&
+	    gnutls_x509_crt_get_dn3(list[0], &leaf->subject, 0) == 0 &&
 	    gnutls_hash_fast(GNUTLS_DIG_SHA256, leaf->der.data, leaf->der.size, leaf->sha256) == 0) {
 		leaf->algorithm = (gnutls_pk_algorithm_t)gnutls_x509_crt_get_pk_algorithm(list[0], &leaf->bits);
+		leaf->not_before_s = gnutls_x509_crt_get_activation_time(list[0]);
+		leaf->not_after_s = gnutls_x509_crt_get_expiration_time(list[0]);
 		warn_of_dates(config->chain.text, config->chain.at, list[0], file, diag);
 		service->certificate_count++;
 		err = E_OK;
@@ -244,8 +248,9 @@ void tls_service_free(struct tls_service **service)
 	if (s == NULL) {
 		return;
 	}
-	for (size_t i = 0; i < s->certificate_count; i++) {
+	for (size_t i = 0; i < TLS_CERTIFICATES_MAX; i++) {
 		gnutls_free(s->certificates[i].der.data);
+		gnutls_free(s->certificates[i].subject.data);
 	}
 	if (s->credentials != NULL) {
 		gnutls_certificate_free_credentials(s->credentials);
@@ -265,4 +270,11 @@ bool tls_service_requests(const struct tls_service *service)
 bool tls_service_sends_ca_names(const struct tls_service *service)
 {
 	return service->ca_names;
+}
+
+struct tls_certificate_info tls_service_certificate(const struct tls_service *service, size_t i)
+{
+	BUG_IF(i >= service->certificate_count);
+	const struct tls_certificate *leaf = &service->certificates[i];
+	return (struct tls_certificate_info){(const char *)leaf->subject.data, leaf->not_before_s, leaf->not_after_s};
 }

@@ -27,6 +27,15 @@ void tls_service_free(struct tls_service **service);
 bool tls_service_requests(const struct tls_service *service);
 bool tls_service_sends_ca_names(const struct tls_service *service);
 
+/* What the record of a configuration says of a certificate that is shown. */
+struct tls_certificate_info {
+	const char *subject; /* RFC 4514, the service's */
+	int64_t not_before_s;
+	int64_t not_after_s;
+};
+/* In the order of the configuration; `i` below its number of certificates. */
+struct tls_certificate_info tls_service_certificate(const struct tls_service *service, size_t i);
+
 enum tls_common { TLS_COMMON_OK, TLS_COMMON_NO_VERSION, TLS_COMMON_NO_CIPHER, TLS_COMMON_NO_SIGNATURE, TLS_COMMON_NO_GROUP, TLS_COMMON_NO_PROTOCOL };
 /* What client and service share, from the ClientHello itself: GnuTLS's error codes do not tell these apart. */
 enum tls_common tls_service_common(const struct tls_service *service, const struct hello *hello,

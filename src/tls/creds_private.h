@@ -20,6 +20,8 @@ struct tls_suite {
 struct tls_certificate {
 	gnutls_datum_t der; /* of the leaf, to recognise which one was shown */
 	uint8_t sha256[32];
+	gnutls_datum_t subject; /* RFC 4514, with NUL */
+	int64_t not_before_s, not_after_s;
 	gnutls_pk_algorithm_t algorithm;
 	unsigned bits;
 };

@@ -14,6 +14,7 @@
 
 /* Non-fatal results of gnutls_handshake() in a row: warning alerts mostly. */
 #define WARNINGS_MAX 16
+#define HANDSHAKE_BYTES_MAX (16 << 20)
 
 struct tls_session {
 	gnutls_session_t gnutls;
@@ -151,14 +152,14 @@ static int on_client_hello(struct tls_session *s, struct slice body)
 static int on_certificate(struct tls_session *s, struct slice body)
 {
 	if (s->presented || body.len > s->limits.certificate_bytes) {
-		return fail(s, s->presented ? TLS_FAILURE_PROTOCOL : TLS_FAILURE_LIMIT);
+		return fail(s, s->presented ? TLS_FAILURE_PROTOCOL : TLS_FAILURE_CERTIFICATES_LIMIT);
 	}
 	struct slice der[CERTIFICATES_MAX];
 	size_t count = s->limits.certificates < CERTIFICATES_MAX ? s->limits.certificates : CERTIFICATES_MAX;
 	bool tls13 = gnutls_protocol_get_version(s->gnutls) == GNUTLS_TLS1_3;
 	int err = certificate_message_parse(der, &count, body, tls13);
 	if (err == E_LIMIT) {
-		return fail(s, TLS_FAILURE_LIMIT);
+		return fail(s, TLS_FAILURE_CERTIFICATES_LIMIT);
 	}
 	if (err != E_OK) {
 		s->gnutls_error = GNUTLS_E_UNEXPECTED_PACKET_LENGTH;
@@ -215,6 +216,8 @@ int tls_session_new(struct tls_session **out, const struct tls_owner *ops, void 
 	gnutls_transport_set_vec_push_function(s->gnutls, on_push);
 	gnutls_transport_set_pull_timeout_function(s->gnutls, on_pull_timeout);
 	gnutls_handshake_set_timeout(s->gnutls, GNUTLS_INDEFINITE_TIMEOUT);
+	/* The owner's budget bounds what comes in; the library's own bound of 128 KiB would only blur the class. */
+	gnutls_handshake_set_max_packet_length(s->gnutls, HANDSHAKE_BYTES_MAX);
 	gnutls_handshake_set_hook_function(s->gnutls, GNUTLS_HANDSHAKE_ANY, GNUTLS_HOOK_PRE, on_message);
 	*out = s;
 	return E_OK;
@@ -317,9 +320,6 @@ static enum tls_failure classify(const struct tls_session *s, int code)
 	case GNUTLS_E_PUSH_ERROR:
 	case GNUTLS_E_SESSION_EOF:
 		return TLS_FAILURE_PEER_CLOSED;
-	case GNUTLS_E_HANDSHAKE_TOO_LARGE:
-	case GNUTLS_E_LARGE_PACKET:
-		return TLS_FAILURE_LIMIT;
 	case GNUTLS_E_MEMORY_ERROR:
 		return TLS_FAILURE_INTERNAL;
 	default:

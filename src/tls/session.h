@@ -61,7 +61,7 @@ enum tls_failure {
 	TLS_FAILURE_NAME_CHANGED, /* another SNI after HelloRetryRequest */
 	TLS_FAILURE_CERTIFICATE,  /* GnuTLS cannot work with what was presented: nothing was proven */
 	TLS_FAILURE_POSSESSION,   /* the CertificateVerify is wrong */
-	TLS_FAILURE_LIMIT,        /* certificate bytes or count */
+	TLS_FAILURE_CERTIFICATES_LIMIT, /* too many certificates, or too long */
 	TLS_FAILURE_PROTOCOL,
 	TLS_FAILURE_INTERNAL,
 };

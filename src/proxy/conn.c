@@ -1,0 +1,451 @@
+#include "proxy/conn.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/bug.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "net/io_wait.h"
+#include "proxy/judge.h"
+#include "proxy/shard.h"
+
+/* Beside the certificates a client's flight holds key exchange, CertificateVerify, Finished, record headers, and
+ * application data may follow in the same read. */
+#define FLIGHT_REST_BYTES (64 * 1024)
+
+/* --- small parts --- */
+
+static void endpoint_of(struct endpoint *out, const struct sockaddr *sa)
+{
+	*out = (struct endpoint){.family = sa->sa_family};
+	if (sa->sa_family == AF_INET) {
+		const struct sockaddr_in *in = (const struct sockaddr_in *)sa;
+		memcpy(out->ip, &in->sin_addr, 4);
+		out->port = ntohs(in->sin_port);
+	} else if (sa->sa_family == AF_INET6) {
+		const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)sa;
+		out->port = ntohs(in6->sin6_port);
+		if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr)) {
+			out->family = AF_INET;
+			memcpy(out->ip, in6->sin6_addr.s6_addr + 12, 4);
+		} else {
+			memcpy(out->ip, &in6->sin6_addr, 16);
+		}
+	}
+}
+
+void conn_wait(struct conn *c, int events)
+{
+	io_wait(c->shard->loop, &c->io, c->fd, events);
+}
+
+void conn_timer(struct conn *c, uint64_t ms)
+{
+	ev_timer_stop(c->shard->loop, &c->timer);
+	if (ms != 0) {
+		/* Since when this moment is, not when the loop woke up. */
+		ev_now_update(c->shard->loop);
+		ev_timer_set(&c->timer, (double)ms / 1e3, 0);
+		ev_timer_start(c->shard->loop, &c->timer);
+	}
+}
+
+void conn_free(struct conn *c)
+{
+	struct shard *s = c->shard;
+	BUG_IF(!worker_is_current(s->worker));
+	BUG_IF(!c->recorded);
+	BUG_IF(c->hs != NULL);
+	ev_io_stop(s->loop, &c->io);
+	ev_timer_stop(s->loop, &c->timer);
+	shard_unpark(s, c);
+	relay_release(&c->relay, s->loop, false);
+	tls_session_free(&c->tls);
+	input_release(&c->input);
+	close(c->fd);
+	if (c->counted) {
+		limits_release(s->shared->limits, (const struct sockaddr *)&c->peer);
+	}
+	if (c->previous != NULL) {
+		c->previous->next = c->next;
+	} else {
+		s->conns = c->next;
+	}
+	if (c->next != NULL) {
+		c->next->previous = c->previous;
+	}
+	s->conn_count--;
+	snapshot_unref(&c->snapshot);
+	free(c);
+	shard_conn_gone(s);
+}
+
+void conn_close(struct conn *c, enum close_reason reason)
+{
+	connection_end_record(c, reason, reason == CLOSE_PARK_TIMEOUT || reason == CLOSE_JOURNAL_FAILED);
+	/* What we or the client cut short must not look complete to the back end. */
+	bool complete = reason == CLOSE_CLIENT_CLOSED || reason == CLOSE_UPSTREAM_CLOSED;
+	relay_release(&c->relay, c->shard->loop, !complete);
+	conn_free(c);
+}
+
+/* --- ending without a verdict --- */
+
+/* Records the end of a handshake that reached no verdict, and lets go: with the alert where there is one to send. */
+static void end_handshake(struct conn *c, enum peer_class class, const char *detail, int alert)
+{
+	struct handshake *hs = c->hs;
+	judge_end(hs, class, detail);
+	if (c->tls == NULL || c->state != CONN_HANDSHAKE) {
+		alert = -1;
+	}
+	hs->tls.alert_sent = alert;
+	handshake_finish(c);
+	conn_refuse(c, alert);
+}
+
+static void handshake_failed(struct conn *c)
+{
+	if (c->input.over) {
+		end_handshake(c, CLASS_LIMIT_EXCEEDED, "more bytes than a handshake may have", -1);
+		return;
+	}
+	struct judged judged = judge_failure(c->hs, c->service, c->shard->cache, c->tls);
+	if (judged.verdict) { /* an unusable certificate, or a failed proof: as any other denial from here */
+		conn_judged(c);
+		return;
+	}
+	end_handshake(c, judged.class, judged.detail, judged.alert);
+}
+
+/* --- TLS: what the session asks of its owner --- */
+
+static ssize_t on_pull(void *owner, void *data, size_t len)
+{
+	struct conn *c = owner;
+	return input_pull(&c->input, c->fd, c->shard->input, data, len);
+}
+
+static ssize_t on_push(void *owner, const struct iovec *iov, int count)
+{
+	struct conn *c = owner;
+	struct msghdr message = {.msg_iov = (struct iovec *)iov, .msg_iovlen = (size_t)count};
+	ssize_t n = sendmsg(c->fd, &message, MSG_NOSIGNAL);
+	c->sent_bytes += n > 0 ? (uint64_t)n : 0;
+	return n;
+}
+
+static const struct tls_service *on_choose(void *owner)
+{
+	struct conn *c = owner;
+	struct handshake *hs = c->hs;
+	c->hello_ns = clock_mono_ns();
+	c->input.budget = snapshot_config(c->snapshot)->limits.certificate_chain_bytes + FLIGHT_REST_BYTES;
+	struct slice name = slice_of(hs->hello.server_name, hs->hello.server_name_len);
+	c->service = snapshot_match(c->snapshot, c->listener, name);
+	if (c->service == NULL) {
+		return NULL;
+	}
+	hs->service = &c->service->event;
+	hs->requested = tls_service_requests(c->service->tls);
+	hs->ca_names = tls_service_sends_ca_names(c->service->tls);
+	return c->service->tls;
+}
+
+static int on_presented(void *owner, const struct slice *der, size_t count)
+{
+	struct conn *c = owner;
+	c->hs->presented = true;
+	c->hs->possession = POSSESSION_NOT_REACHED;
+	return peer_cache_chain(c->shard->cache, &c->hs->chain, der, count);
+}
+
+static const struct tls_owner tls_owner = {
+	.pull = on_pull,
+	.push = on_push,
+	.choose = on_choose,
+	.presented = on_presented,
+};
+
+/* --- the steps --- */
+
+static void handshake_step(struct conn *c)
+{
+	switch (tls_session_handshake(c->tls)) {
+	case TLS_DONE:
+		judge_complete(c->hs, c->service, c->shard->cache, c->tls);
+		conn_judged(c);
+		return;
+	case TLS_AGAIN_READ:
+		conn_wait(c, EV_READ);
+		break;
+	case TLS_AGAIN_WRITE:
+		conn_wait(c, EV_WRITE);
+		break;
+	default:
+		handshake_failed(c);
+		return;
+	}
+	if (input_settle(&c->input) != E_OK) {
+		end_handshake(c, CLASS_INTERNAL_ERROR, "out of memory", -1);
+	}
+}
+
+/* RFC 8446 5.1 and 4: a TLS record of type handshake that begins with a ClientHello. True: go on with TLS. */
+static bool sniff(struct conn *c)
+{
+	const struct config_limits *limits = &snapshot_config(c->snapshot)->limits;
+	const uint8_t *p = c->input.data + c->input.off;
+	size_t n = input_unread(&c->input);
+	if (p[0] != 22 || (n > 1 && p[1] != 3)) {
+		end_handshake(c, CLASS_NOT_TLS, NULL, -1);
+		return false;
+	}
+	if (n >= 9 && p[5] == 1) {
+		uint64_t announced = (uint64_t)p[6] << 16 | (uint64_t)p[7] << 8 | p[8];
+		if (announced > limits->client_hello_bytes) {
+			end_handshake(c, CLASS_LIMIT_EXCEEDED, "the ClientHello is too long", -1);
+			return false;
+		}
+	}
+	const struct tls_limits tls_limits = {
+		.certificate_bytes = limits->certificate_chain_bytes,
+		.certificates = limits->certificates,
+	};
+	if (tls_session_new(&c->tls, &tls_owner, c, &tls_limits, &c->hs->hello, &c->hs->tls) != E_OK) {
+		end_handshake(c, CLASS_INTERNAL_ERROR, "out of memory", -1);
+		return false;
+	}
+	c->state = CONN_HANDSHAKE;
+	return true;
+}
+
+static void sniff_step(struct conn *c)
+{
+	if (!input_fill(&c->input, c->fd, c->shard->input)) {
+		if (c->input.eof || c->input.error != 0) {
+			end_handshake(c, CLASS_PEER_CLOSED, c->input.eof ? "before the first byte" : "reset before the first byte", -1);
+		}
+		return;
+	}
+	if (sniff(c)) {
+		handshake_step(c);
+	}
+}
+
+void conn_judged(struct conn *c)
+{
+	struct handshake *hs = c->hs;
+	c->allowed = hs->decision != DECISION_DENY;
+	c->alert = c->allowed ? -1 : policy_alert(hs->class, hs->tls.version);
+	hs->tls.alert_sent = c->alert;
+	bool wait = snapshot_config(c->snapshot)->record == RECORD_BEFORE_TRAFFIC;
+	conn_wait(c, 0);
+	c->state = CONN_PARKED;
+	if (!handshake_finish(c)) {
+		conn_free(c);
+		return;
+	}
+	if (input_settle(&c->input) != E_OK) {
+		conn_close(c, CLOSE_INTERNAL_ERROR);
+		return;
+	}
+	if (!wait) {
+		conn_durable(c);
+		return;
+	}
+	conn_timer(c, snapshot_config(c->snapshot)->timeouts.park_ms);
+	shard_park(c->shard, c);
+}
+
+void conn_durable(struct conn *c)
+{
+	conn_timer(c, 0);
+	if (c->allowed) {
+		conn_connect(c);
+	} else {
+		conn_refuse(c, c->alert);
+	}
+}
+
+void conn_journal_failed(struct conn *c)
+{
+	conn_close(c, CLOSE_JOURNAL_FAILED);
+}
+
+void conn_cut(struct conn *c)
+{
+	if (c->state == CONN_REFUSED) {
+		conn_free(c);
+		return;
+	}
+	atomic_fetch_add_explicit(&c->shard->cut, 1, memory_order_relaxed);
+	if (!c->recorded) {
+		end_handshake(c, CLASS_SHUTDOWN, NULL, -1);
+	} else {
+		conn_close(c, CLOSE_SHUTDOWN);
+	}
+}
+
+/* --- events --- */
+
+static void on_client(struct ev_loop *loop, struct ev_io *io, int events)
+{
+	(void)loop;
+	struct conn *c = io->data;
+	input_ready(&c->input);
+	switch (c->state) {
+	case CONN_SNIFF:
+		sniff_step(c);
+		return;
+	case CONN_HANDSHAKE:
+		handshake_step(c);
+		return;
+	case CONN_RELAY:
+		relay_client_ready(c, events);
+		return;
+	case CONN_REFUSED:
+		conn_refused_ready(c);
+		return;
+	case CONN_PARKED:
+	case CONN_CONNECT:
+		BUG_IF(true); /* nothing is waited for */
+	}
+}
+
+/* Idle: the timer is not moved at every byte, so look how long it really was. */
+static void idle_check(struct conn *c)
+{
+	uint64_t idle_ms = snapshot_config(c->snapshot)->timeouts.idle_ms;
+	uint64_t quiet_ms = (clock_mono_ns() - c->last_byte_ns) / 1000000;
+	if (quiet_ms >= idle_ms) {
+		conn_close(c, CLOSE_IDLE_TIMEOUT);
+	} else {
+		conn_timer(c, idle_ms - quiet_ms);
+	}
+}
+
+static void on_timer(struct ev_loop *loop, struct ev_timer *timer, int events)
+{
+	(void)loop;
+	(void)events;
+	struct conn *c = timer->data;
+	switch (c->state) {
+	case CONN_SNIFF:
+	case CONN_HANDSHAKE:
+		end_handshake(c, CLASS_TIMEOUT, NULL, -1);
+		return;
+	case CONN_PARKED:
+		conn_close(c, CLOSE_PARK_TIMEOUT);
+		return;
+	case CONN_CONNECT:
+		conn_connect(c);
+		return;
+	case CONN_RELAY:
+		idle_check(c);
+		return;
+	case CONN_REFUSED:
+		conn_free(c);
+		return;
+	}
+}
+
+/* --- the beginning --- */
+
+static struct conn *conn_new(struct shard *s, unsigned listener, int fd, const struct sockaddr *peer, socklen_t len)
+{
+	struct conn *c = calloc(1, sizeof(*c));
+	struct handshake *hs = calloc(1, sizeof(*hs));
+	if (c == NULL || hs == NULL) {
+		free(c);
+		free(hs);
+		return NULL;
+	}
+	c->shard = s;
+	c->hs = hs;
+	c->fd = fd;
+	c->listener = listener;
+	c->alert = -1;
+	c->snapshot = snapshot_ref(s->snapshot);
+	c->start_ns = clock_mono_ns();
+	memcpy(&c->peer, peer, len);
+	const struct config *config = snapshot_config(c->snapshot);
+	input_init(&c->input, config->limits.client_hello_bytes + config->limits.client_hello_bytes / 8 + 512);
+	relay_init(&c->relay);
+	ev_io_init(&c->io, on_client, fd, 0);
+	ev_timer_init(&c->timer, on_timer, 0, 0);
+	c->io.data = c->timer.data = c;
+	c->next = s->conns;
+	if (s->conns != NULL) {
+		s->conns->previous = c;
+	}
+	s->conns = c;
+	s->conn_count++;
+	return c;
+}
+
+static void describe(struct conn *c)
+{
+	struct handshake *hs = c->hs;
+	struct sockaddr_storage own;
+	memset(&own, 0, sizeof(own));
+	socklen_t len = sizeof(own);
+	id_next(&c->shard->ids, hs->id);
+	memcpy(c->id, hs->id, sizeof(c->id));
+	hs->start_us = clock_wall_us();
+	hs->client_hello_us = hs->handshake_us = hs->verify_us = -1;
+	hs->tls.alert_sent = hs->tls.alert_received = -1;
+	hs->policy_epoch = snapshot_epoch(c->snapshot);
+	hs->policy_sha256 = snapshot_sha256(c->snapshot);
+	endpoint_of(&hs->source, (const struct sockaddr *)&c->peer);
+	if (getsockname(c->fd, (struct sockaddr *)&own, &len) == 0) {
+		endpoint_of(&hs->destination, (const struct sockaddr *)&own);
+	}
+	c->source = hs->source;
+	c->destination = hs->destination;
+}
+
+static const char *limit_detail(enum limits_answer answer)
+{
+	switch (answer) {
+	case LIMITS_TOO_MANY:
+		return "too many connections";
+	case LIMITS_TOO_MANY_OF_SOURCE:
+		return "too many connections of this source";
+	default:
+		return "out of memory";
+	}
+}
+
+void conn_accept(struct shard *s, unsigned listener, int fd, const struct sockaddr *peer, socklen_t len)
+{
+	BUG_IF(!worker_is_current(s->worker));
+	struct conn *c = NULL;
+	/* What cannot be recorded is not begun. */
+	if (!journal_healthy(s->shared->journal) || (c = conn_new(s, listener, fd, peer, len)) == NULL) {
+		atomic_fetch_add_explicit(&s->refused, 1, memory_order_relaxed);
+		close(fd);
+		return;
+	}
+	describe(c);
+	const struct config *config = snapshot_config(c->snapshot);
+	enum limits_answer answer =
+		limits_acquire(s->shared->limits, peer, config->limits.connections, config->limits.connections_per_source);
+	if (answer != LIMITS_GRANTED) {
+		end_handshake(c, CLASS_LIMIT_EXCEEDED, limit_detail(answer), -1);
+		return;
+	}
+	c->counted = true;
+	if (peer->sa_family != AF_UNIX) {
+		int one = 1;
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	}
+	conn_timer(c, config->limits.handshake_time_ms);
+	conn_wait(c, EV_READ);
+}

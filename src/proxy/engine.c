@@ -1,0 +1,410 @@
+#include "proxy/engine.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/bug.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "proxy/engine_private.h"
+#include "proxy/start.h"
+
+#define HEARTBEAT_S 60.0
+#define WATCH_S 1.0
+#define WORKERS_MAX 256
+
+static unsigned worker_count(const struct config *config)
+{
+	if (config->workers != 0) {
+		return config->workers;
+	}
+	cpu_set_t set; /* of this process: a pinned or contained one has fewer cores than the machine */
+	int n = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
+	return n > WORKERS_MAX ? WORKERS_MAX : (unsigned)n;
+}
+
+static uint64_t sum(const struct engine *e, size_t offset)
+{
+	uint64_t total = 0;
+	for (unsigned i = 0; i < e->shard_count; i++) {
+		_Atomic uint64_t *counter = (_Atomic uint64_t *)((char *)e->shards[i] + offset);
+		total += atomic_load_explicit(counter, memory_order_relaxed);
+	}
+	return total;
+}
+#define SUM(e, counter) sum(e, offsetof(struct shard, counter))
+
+/* --- what the shards report --- */
+
+static void on_applied(void *arg)
+{
+	struct engine *e = arg;
+	sem_post(&e->applied);
+}
+
+static void on_drained(void *arg)
+{
+	struct engine *e = arg;
+	atomic_fetch_add(&e->drained, 1);
+	ev_async_send(e->loop, &e->bell);
+}
+
+static void on_bell(struct ev_loop *loop, struct ev_async *bell, int events)
+{
+	(void)events;
+	struct engine *e = bell->data;
+	if (atomic_load(&e->drained) == e->shard_count) {
+		ev_break(loop, EVBREAK_ALL);
+	}
+}
+
+void engine_publish(struct engine *e)
+{
+	for (unsigned i = 0; i < e->shard_count; i++) {
+		struct shard_config *config = calloc(1, sizeof(*config) + e->listener_count * sizeof(int));
+		BUG_IF(config == NULL); /* start or reload: a few numbers */
+		config->snapshot = snapshot_ref(e->snapshot);
+		config->listener_count = (unsigned)e->listener_count;
+		for (size_t l = 0; l < e->listener_count; l++) {
+			config->fds[l] = listener_fd(e->listeners[l], i);
+		}
+		shard_configure(e->shards[i], config);
+	}
+	for (unsigned i = 0; i < e->shard_count; i++) {
+		while (sem_wait(&e->applied) == -1 && errno == EINTR) {
+		}
+	}
+}
+
+/* --- signals and timers --- */
+
+static void on_stop_signal(struct ev_loop *loop, struct ev_signal *signal, int events)
+{
+	(void)loop;
+	(void)events;
+	struct engine *e = signal->data;
+	uint64_t drain_ms = snapshot_config(e->snapshot)->timeouts.drain_ms;
+	if (e->draining) {
+		log_info("asked to stop again: ending what is open now");
+		drain_ms = 0;
+	} else {
+		e->stop_reason = signal->signum == SIGTERM ? "SIGTERM" : "SIGINT";
+		log_info("%s: no new connections; open ones have %llu s to end", e->stop_reason,
+		         (unsigned long long)drain_ms / 1000);
+	}
+	e->draining = true;
+	for (unsigned i = 0; i < e->shard_count; i++) {
+		shard_drain(e->shards[i], drain_ms);
+	}
+}
+
+static void on_hangup(struct ev_loop *loop, struct ev_signal *signal, int events)
+{
+	(void)loop;
+	(void)events;
+	struct engine *e = signal->data;
+	if (!e->draining) {
+		engine_reload(e);
+	}
+}
+
+static void on_heartbeat(struct ev_loop *loop, struct ev_timer *timer, int events)
+{
+	(void)loop;
+	(void)events;
+	struct engine *e = timer->data;
+	const struct audit_heartbeat heartbeat = {
+		.at_us = clock_wall_us(),
+		.connections = limits_count(e->limits),
+		.handshakes = SUM(e, handshakes),
+		.refused = SUM(e, refused),
+	};
+	if (audit_record_heartbeat(&e->auditor, &heartbeat) != E_OK) {
+		log_error("out of memory: a heartbeat is missing on the record");
+	}
+}
+
+static void record_gap(struct engine *e)
+{
+	uint64_t refused = SUM(e, refused);
+	if (refused == e->refused_reported) {
+		return;
+	}
+	int64_t now_us = clock_wall_us();
+	const struct audit_gap gap = {
+		.at_us = now_us,
+		.from_us = e->unhealthy_us != 0 ? e->unhealthy_us : now_us,
+		.until_us = now_us,
+		.count = refused - e->refused_reported,
+		.cause = e->unhealthy_us != 0 ? "the journal could not be written" : "out of memory",
+	};
+	if (audit_record_gap(&e->auditor, &gap) == E_OK) {
+		e->refused_reported = refused;
+	}
+}
+
+/* Says once when the journal fails and once when it is back, with the number of connections that were turned away. */
+static void on_watch(struct ev_loop *loop, struct ev_timer *timer, int events)
+{
+	(void)loop;
+	(void)events;
+	struct engine *e = timer->data;
+	bool healthy = journal_healthy(e->journal);
+	if (!healthy && e->unhealthy_us == 0) {
+		e->unhealthy_us = clock_wall_us();
+		log_error("the journal cannot be written: connections are refused until it can");
+	} else if (healthy) {
+		record_gap(e);
+		if (e->unhealthy_us != 0) {
+			log_info("the journal can be written again: connections are served");
+			e->unhealthy_us = 0;
+		}
+	}
+}
+
+static void watch_signal(struct engine *e, struct ev_signal *watcher, int signum,
+                         void (*callback)(struct ev_loop *, struct ev_signal *, int))
+{
+	ev_signal_init(watcher, callback, signum);
+	watcher->data = e;
+	ev_signal_start(e->loop, watcher);
+}
+
+static void watch_all(struct engine *e)
+{
+	ev_async_init(&e->bell, on_bell);
+	ev_timer_init(&e->heartbeat, on_heartbeat, HEARTBEAT_S, HEARTBEAT_S);
+	ev_timer_init(&e->watch, on_watch, WATCH_S, WATCH_S);
+	e->bell.data = e->heartbeat.data = e->watch.data = e;
+	ev_async_start(e->loop, &e->bell);
+	ev_timer_start(e->loop, &e->heartbeat);
+	ev_timer_start(e->loop, &e->watch);
+	watch_signal(e, &e->term, SIGTERM, on_stop_signal);
+	watch_signal(e, &e->interrupt, SIGINT, on_stop_signal);
+	watch_signal(e, &e->hangup, SIGHUP, on_hangup);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+/* --- start --- */
+
+static int encode_node_labels(struct engine *e, const struct config *config)
+{
+	buf_init(&e->labels, EVENT_LABELS_MAX);
+	struct event_label *labels = calloc(config->labels.count + 1, sizeof(*labels));
+	if (labels == NULL) {
+		return E_NOMEM;
+	}
+	for (size_t i = 0; i < config->labels.count; i++) {
+		labels[i] = (struct event_label){config->labels.items[i].name.text, config->labels.items[i].value.text};
+	}
+	int err = event_labels_encode(&e->labels, labels, config->labels.count);
+	free(labels);
+	return err;
+}
+
+static int open_journal(struct engine *e, const struct config *config)
+{
+	const struct journal_options options = {
+		.state = config->state.text,
+		.origin = config->origin.text,
+		.node = config->node.text,
+	};
+	struct diag diag;
+	diag_init(&diag);
+	int err = journal_open(&e->journal, &options, &e->found, &diag);
+	for (const struct diag_item *item = diag.first; item != NULL; item = item->next) {
+		log_write(item->level == DIAG_ERROR ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING, "%s", item->text);
+	}
+	if (err != E_OK && diag.errors == 0) {
+		log_error("cannot open the journal in %s: %s", config->state.text, err_text(err));
+	}
+	diag_release(&diag);
+	return err;
+}
+
+static int make_shards(struct engine *e, const struct config *config)
+{
+	unsigned count = worker_count(config);
+	e->shards = calloc(count, sizeof(struct shard *));
+	if (e->shards == NULL) {
+		return E_NOMEM;
+	}
+	id_boot(e->boot);
+	e->source = (struct event_source){
+		.node = config->node.text,
+		.log = e->found.log,
+		.boot = e->boot,
+		.labels = buf_slice(&e->labels),
+	};
+	e->shared = (struct shard_shared){
+		.source = &e->source,
+		.boot = e->boot,
+		.journal = e->journal,
+		.limits = e->limits,
+		.applied = on_applied,
+		.drained = on_drained,
+		.arg = e,
+	};
+	for (; e->shard_count < count; e->shard_count++) {
+		int err = shard_new(&e->shards[e->shard_count], e->shard_count, &e->shared);
+		if (err != E_OK) {
+			return err;
+		}
+	}
+	id_source_init(&e->auditor.ids, e->boot, count);
+	e->auditor.source = &e->source;
+	return journal_producer_new(e->journal, &e->auditor.producer, NULL, NULL);
+}
+
+/* audit.start and audit.config are durable before the first accept. */
+static int record_start(struct engine *e)
+{
+	const struct audit_start start = {
+		.version = PACKAGE_VERSION,
+		.at_us = clock_wall_us(),
+		.last_stop_clean = e->found.clean,
+		.first = e->found.first,
+		.recovered_entries = e->found.next_index,
+		.torn_bytes = e->found.torn_bytes,
+		.workers = e->shard_count,
+		.pid = (long)getpid(),
+	};
+	int err = audit_record_start(&e->auditor, &start);
+	if (err == E_OK) {
+		err = audit_record_config(&e->auditor, e->snapshot, "start");
+	}
+	if (err != E_OK) {
+		log_error("cannot write the journal in %s: %s", snapshot_config(e->snapshot)->state.text, err_text(err));
+	}
+	return err;
+}
+
+static int start_shards(struct engine *e)
+{
+	for (unsigned i = 0; i < e->shard_count; i++) {
+		int err = shard_start(e->shards[i]);
+		if (err != E_OK) {
+			log_error("cannot start worker %u: %s", i, err_text(err));
+			/* Joining the ones that run and leaving the rest is more than a failed start is worth. */
+			exit(1);
+		}
+	}
+	engine_publish(e);
+	for (size_t i = 0; i < e->listener_count; i++) {
+		log_info("listening on %s", listener_name(e->listeners[i]));
+	}
+	return E_OK;
+}
+
+static int start(struct engine *e)
+{
+	int err = start_load(&e->snapshot, e->path, 1);
+	if (err != E_OK) {
+		return err;
+	}
+	const struct config *config = snapshot_config(e->snapshot);
+	start_raise_descriptors(config);
+	err = start_listen(&e->listeners, e->snapshot, NULL, 0, NULL, worker_count(config));
+	if (err != E_OK) {
+		return err;
+	}
+	e->listener_count = snapshot_listener_count(e->snapshot);
+	err = start_drop_privileges(config);
+	if (err != E_OK) {
+		return err;
+	}
+	err = open_journal(e, config);
+	if (err != E_OK) {
+		return err;
+	}
+	err = encode_node_labels(e, config);
+	if (err == E_OK) {
+		err = limits_new(&e->limits);
+	}
+	if (err == E_OK) {
+		err = make_shards(e, config);
+	}
+	if (err != E_OK) {
+		log_error("cannot start: %s", err_text(err));
+		return err;
+	}
+	watch_all(e);
+	err = journal_start(e->journal);
+	if (err != E_OK) {
+		log_error("cannot start the journal: %s", err_text(err));
+		return err;
+	}
+	err = record_start(e);
+	return err == E_OK ? start_shards(e) : err;
+}
+
+static void destroy(struct engine *e)
+{
+	/* The journal first: its thread wakes the shards. */
+	if (e->journal != NULL) {
+		journal_stop(&e->journal);
+	}
+	for (unsigned i = 0; i < e->shard_count; i++) {
+		shard_stop(&e->shards[i]);
+	}
+	for (size_t i = 0; i < e->listener_count; i++) {
+		listener_close(&e->listeners[i]);
+	}
+	limits_free(&e->limits);
+	snapshot_unref(&e->snapshot);
+	buf_release(&e->labels);
+	sem_destroy(&e->applied);
+	if (e->loop != NULL) {
+		ev_loop_destroy(e->loop);
+	}
+	free(e->shards);
+	free(e->listeners);
+	free(e->path);
+	free(e);
+}
+
+int engine_start(struct engine **out, const char *config_path)
+{
+	struct engine *e = calloc(1, sizeof(*e));
+	if (e == NULL) {
+		return E_NOMEM;
+	}
+	sem_init(&e->applied, 0, 0);
+	e->loop = ev_default_loop(EVFLAG_NOENV);
+	e->path = strdup(config_path);
+	int err = e->loop == NULL || e->path == NULL ? E_NOMEM : start(e);
+	if (err != E_OK) {
+		destroy(e);
+		return err;
+	}
+	*out = e;
+	return E_OK;
+}
+
+void engine_run(struct engine *e)
+{
+	ev_run(e->loop, 0);
+	const struct audit_stop stop = {
+		.at_us = clock_wall_us(),
+		.reason = e->stop_reason,
+		.handshakes = SUM(e, handshakes),
+		.open_connections = SUM(e, cut),
+	};
+	if (journal_healthy(e->journal)) {
+		record_gap(e);
+	}
+	if (audit_record_stop(&e->auditor, &stop) != E_OK) {
+		log_error("the stop is not on the record: the journal cannot be written");
+	}
+}
+
+void engine_stop(struct engine **engine)
+{
+	destroy(*engine);
+	*engine = NULL;
+}

@@ -1,0 +1,47 @@
+/* Inside of the engine: shared by engine.c and reload.c. */
+#pragma once
+
+#include <semaphore.h>
+#include <stdatomic.h>
+
+#include <ev.h>
+
+#include "net/limits.h"
+#include "net/listener.h"
+#include "proxy/audit.h"
+#include "proxy/engine.h"
+#include "proxy/shard.h"
+
+struct engine {
+	char *path; /* of the configuration */
+	struct snapshot *snapshot;
+	struct listener **listeners; /* beside the snapshot's */
+	size_t listener_count;
+	struct journal *journal;
+	struct journal_found found;
+	char boot[ID_BOOT_LEN + 1];
+	struct buf labels; /* of the node, encoded */
+	struct event_source source;
+	struct auditor auditor;
+	struct limits *limits;
+	struct shard_shared shared;
+	struct shard **shards;
+	unsigned shard_count;
+
+	struct ev_loop *loop;
+	struct ev_signal term, interrupt, hangup;
+	struct ev_timer heartbeat, watch;
+	struct ev_async bell;     /* a shard is drained */
+	_Atomic unsigned drained; /* shards */
+	sem_t applied;            /* one post for each shard that took a configuration */
+	bool draining;
+	const char *stop_reason;
+
+	int64_t unhealthy_us;      /* since when the journal cannot be written; 0: it can */
+	uint64_t refused_reported; /* in audit.gap so far */
+};
+
+/* Posts snapshot and sockets to every shard and waits until each has them. */
+void engine_publish(struct engine *e);
+/* reload.c: what SIGHUP does. */
+void engine_reload(struct engine *e);

@@ -1,0 +1,112 @@
+#include "proxy/judge.h"
+
+#include "base/bug.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "peer/classify.h"
+#include "policy/decide.h"
+
+static int64_t now_s(void)
+{
+	return clock_wall_us() / 1000000;
+}
+
+/* False: out of memory. */
+static bool look_up(struct handshake *hs, const struct service *service, struct peer_cache *cache)
+{
+	uint64_t before_ns = clock_mono_ns();
+	int err = peer_cache_judge(cache, &hs->verdict, service->trust, hs->chain, now_s());
+	hs->verify_us = (int64_t)((clock_mono_ns() - before_ns) / 1000);
+	return err == E_OK;
+}
+
+void judge_end(struct handshake *hs, enum peer_class class, const char *detail)
+{
+	/* Nothing was proven, but what was claimed is evidence; without memory for it only its hash is told. */
+	if (hs->chain != NULL) {
+		(void)chain_parse(hs->chain);
+	}
+	policy_end(hs, class, detail);
+}
+
+void judge_complete(struct handshake *hs, const struct service *service, struct peer_cache *cache,
+                    const struct tls_session *tls)
+{
+	if (hs->presented) {
+		/* A completed handshake with a certificate has its CertificateVerify checked: GnuTLS sees to it, and we look. */
+		BUG_IF(!tls_session_possession_proven(tls));
+		hs->possession = POSSESSION_PROVEN;
+		if (!look_up(hs, service, cache)) {
+			judge_end(hs, CLASS_INTERNAL_ERROR, "out of memory");
+			return;
+		}
+	}
+	policy_decide(hs, &service->policy, now_s());
+}
+
+/* The leaf's own fault if our reading of it finds one; else it is malformed to the library we depend on. */
+static bool judge_unusable(struct handshake *hs, const struct service *service, struct peer_cache *cache)
+{
+	if (!look_up(hs, service, cache)) {
+		return false;
+	}
+	enum peer_class class = hs->verdict->class;
+	if (class != CLASS_MALFORMED_CERTIFICATE && class != CLASS_UNSUPPORTED_KEY) {
+		verdict_unref(&hs->verdict);
+		if (verdict_single(&hs->verdict, CLASS_MALFORMED_CERTIFICATE, 0, "the TLS library cannot read it") != E_OK) {
+			return false;
+		}
+	}
+	policy_end(hs, hs->verdict->class, NULL);
+	return true;
+}
+
+static bool judge_unproven(struct handshake *hs)
+{
+	hs->possession = POSSESSION_FAILED;
+	if (verdict_single(&hs->verdict, CLASS_POSSESSION_FAILED, 0, NULL) != E_OK) {
+		return false;
+	}
+	policy_end(hs, CLASS_POSSESSION_FAILED, NULL);
+	return true;
+}
+
+struct judged judge_failure(struct handshake *hs, const struct service *service, struct peer_cache *cache,
+                            const struct tls_session *tls)
+{
+	static const struct {
+		enum peer_class class;
+		const char *detail;
+	} classes[] = {
+		[TLS_FAILURE_UNKNOWN_NAME] = {CLASS_UNKNOWN_SERVER_NAME, NULL},
+		[TLS_FAILURE_NO_VERSION] = {CLASS_NO_COMMON_VERSION, NULL},
+		[TLS_FAILURE_NO_CIPHER] = {CLASS_NO_COMMON_CIPHER, "no common cipher suite"},
+		[TLS_FAILURE_NO_SIGNATURE] = {CLASS_NO_COMMON_CIPHER, "no common signature algorithm"},
+		[TLS_FAILURE_NO_GROUP] = {CLASS_NO_COMMON_GROUP, NULL},
+		[TLS_FAILURE_NO_PROTOCOL] = {CLASS_NO_COMMON_PROTOCOL, NULL},
+		[TLS_FAILURE_PEER_ALERT] = {CLASS_PEER_ALERT, NULL},
+		[TLS_FAILURE_PEER_CLOSED] = {CLASS_PEER_CLOSED, NULL},
+		[TLS_FAILURE_NAME_CHANGED] = {CLASS_PROTOCOL_ERROR, "the server name changed after HelloRetryRequest"},
+		[TLS_FAILURE_CERTIFICATES_LIMIT] = {CLASS_LIMIT_EXCEEDED, "too many certificates, or too long"},
+		[TLS_FAILURE_PROTOCOL] = {CLASS_PROTOCOL_ERROR, NULL},
+		[TLS_FAILURE_CERTIFICATE] = {CLASS_INTERNAL_ERROR, "out of memory"},
+		[TLS_FAILURE_POSSESSION] = {CLASS_INTERNAL_ERROR, "out of memory"},
+		[TLS_FAILURE_INTERNAL] = {CLASS_INTERNAL_ERROR, NULL},
+	};
+	enum tls_failure failure = tls_session_failure(tls);
+	BUG_IF(failure == TLS_FAILURE_NONE);
+	if ((failure == TLS_FAILURE_CERTIFICATE && judge_unusable(hs, service, cache)) ||
+	    (failure == TLS_FAILURE_POSSESSION && judge_unproven(hs))) {
+		return (struct judged){.verdict = true};
+	}
+	if (failure == TLS_FAILURE_CERTIFICATES_LIMIT) {
+		hs->presented = true;
+		hs->possession = POSSESSION_NOT_REACHED;
+	}
+	struct judged judged = {.class = classes[failure].class, .detail = classes[failure].detail};
+	judged.alert = policy_alert(judged.class, hs->tls.version);
+	if (judged.class == CLASS_PROTOCOL_ERROR && tls_session_failure_alert(tls) >= 0) {
+		judged.alert = tls_session_failure_alert(tls);
+	}
+	return judged;
+}

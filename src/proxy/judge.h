@@ -1,0 +1,27 @@
+/* From what the TLS session found to class, verdict and decision in struct handshake.
+ *
+ * Thread: the connection's worker. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "event/handshake.h"
+#include "peer/cache.h"
+#include "proxy/snapshot.h"
+#include "tls/session.h"
+
+struct judged {
+	bool verdict; /* the handshake now has a class of a judged certificate: park it like any other */
+	enum peer_class class; /* else: what it ended with */
+	const char *detail;
+	int alert; /* that fits; -1: none */
+};
+
+/* The handshake is complete: judge what was presented, decide. */
+void judge_complete(struct handshake *hs, const struct service *service, struct peer_cache *cache,
+                    const struct tls_session *tls);
+/* It failed: why? Certificates that GnuTLS could not work with, and failed proofs, are judged and denied here. */
+struct judged judge_failure(struct handshake *hs, const struct service *service, struct peer_cache *cache,
+                            const struct tls_session *tls);
+/* Ends with a class that needs no verdict. */
+void judge_end(struct handshake *hs, enum peer_class class, const char *detail);

@@ -1,0 +1,322 @@
+#include "proxy/relay.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/bug.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "net/io_wait.h"
+#include "proxy/conn.h"
+#include "proxy/shard.h"
+
+#define TURNS 8 /* records a side moves in one go: others have a turn, too */
+
+/* What a pump found: go on waiting, or the connection was closed and must not be touched. */
+enum pumped { PUMPED_WAIT, PUMPED_GONE };
+
+void relay_init(struct relay *r)
+{
+	*r = (struct relay){.fd = -1};
+}
+
+void relay_release(struct relay *r, struct ev_loop *loop, bool abort)
+{
+	free(r->up.data);
+	free(r->down.data);
+	r->up = r->down = (struct relay_rest){0};
+	if (r->fd == -1) {
+		return;
+	}
+	ev_io_stop(loop, &r->io);
+	if (abort) {
+		struct linger reset = {.l_onoff = 1, .l_linger = 0};
+		setsockopt(r->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+	}
+	close(r->fd);
+	r->fd = -1;
+}
+
+static bool keep(struct relay_rest *rest, const uint8_t *data, size_t len)
+{
+	BUG_IF(rest->data != NULL);
+	rest->data = malloc(len);
+	if (rest->data == NULL) {
+		return false;
+	}
+	memcpy(rest->data, data, len);
+	rest->off = 0;
+	rest->len = len;
+	return true;
+}
+
+static void advance(struct relay_rest *rest, size_t n)
+{
+	rest->off += n;
+	BUG_IF(rest->off > rest->len);
+	if (rest->off == rest->len) {
+		free(rest->data);
+		*rest = (struct relay_rest){0};
+	}
+}
+
+static enum pumped gone(struct conn *c, enum close_reason reason)
+{
+	conn_close(c, reason);
+	return PUMPED_GONE;
+}
+
+/* The client's socket is gone. After our close_notify, or after its own, that is how connections end. */
+static enum pumped client_gone(struct conn *c, enum tls_outcome outcome)
+{
+	const struct relay *r = &c->relay;
+	if (outcome != TLS_TRUNCATED) {
+		return gone(c, CLOSE_CLIENT_ERROR);
+	}
+	return gone(c, r->client_shut ? CLOSE_UPSTREAM_CLOSED : r->client_eof ? CLOSE_CLIENT_CLOSED : CLOSE_CLIENT_TRUNCATED);
+}
+
+/* So is the back end's: one that said FIN before has merely closed. */
+static enum pumped upstream_gone(struct conn *c)
+{
+	return gone(c, c->relay.upstream_eof ? CLOSE_UPSTREAM_CLOSED : CLOSE_UPSTREAM_RESET);
+}
+
+/* --- client to back end --- */
+
+/* Sends; what does not go is kept. -1: the back end is gone. */
+static int send_up(struct conn *c, const uint8_t *data, size_t len)
+{
+	ssize_t n = send(c->relay.fd, data, len, MSG_NOSIGNAL);
+	if (n == -1 && errno != EAGAIN && errno != EINTR) {
+		return -1;
+	}
+	size_t sent = n > 0 ? (size_t)n : 0;
+	if (c->relay.up.data != NULL) {
+		advance(&c->relay.up, sent);
+		return 0;
+	}
+	return sent == len || keep(&c->relay.up, data + sent, len - sent) ? 0 : -1;
+}
+
+static enum pumped read_client(struct conn *c, bool *more)
+{
+	struct relay *r = &c->relay;
+	size_t n = 0;
+	*more = false;
+	switch (tls_session_read(c->tls, c->shard->relay, sizeof(c->shard->relay), &n)) {
+	case TLS_DONE:
+		r->from_client += n;
+		*more = true;
+		return send_up(c, c->shard->relay, n) == 0 ? PUMPED_WAIT : upstream_gone(c);
+	case TLS_AGAIN_READ:
+		return PUMPED_WAIT;
+	case TLS_AGAIN_WRITE:
+		r->up_wants_write = true;
+		return PUMPED_WAIT;
+	case TLS_CLOSED:
+		r->client_eof = true;
+		*more = true;
+		return PUMPED_WAIT;
+	case TLS_TRUNCATED:
+		return client_gone(c, TLS_TRUNCATED);
+	case TLS_FAILED:
+		break;
+	}
+	return client_gone(c, TLS_FAILED);
+}
+
+static enum pumped pump_up(struct conn *c)
+{
+	struct relay *r = &c->relay;
+	r->up_wants_write = false;
+	bool more = true;
+	for (int turn = 0; more && turn < TURNS; turn++) {
+		if (r->up.data != NULL) {
+			if (send_up(c, r->up.data + r->up.off, r->up.len - r->up.off) != 0) {
+				return upstream_gone(c);
+			}
+			if (r->up.data != NULL) {
+				return PUMPED_WAIT;
+			}
+		}
+		if (r->client_eof) {
+			if (!r->upstream_shut) {
+				r->upstream_shut = true;
+				shutdown(r->fd, SHUT_WR);
+			}
+			return PUMPED_WAIT;
+		}
+		if (read_client(c, &more) == PUMPED_GONE) {
+			return PUMPED_GONE;
+		}
+	}
+	if (more) { /* what GnuTLS or our buffer holds raises no event of the socket */
+		ev_feed_event(c->shard->loop, &c->io, EV_READ);
+	}
+	return PUMPED_WAIT;
+}
+
+/* --- back end to client --- */
+
+/* Sends what is in `down`. True: all of it went. */
+static enum pumped send_down(struct conn *c, bool *all)
+{
+	struct relay *r = &c->relay;
+	while (r->down.data != NULL) {
+		size_t n = 0;
+		enum tls_outcome outcome = r->flushing ? tls_session_flush(c->tls, &n)
+		                                       : tls_session_write(c->tls, r->down.data + r->down.off,
+		                                                           r->down.len - r->down.off, &n);
+		if (outcome == TLS_AGAIN_WRITE || outcome == TLS_AGAIN_READ) {
+			r->flushing = true;
+			*all = false;
+			return PUMPED_WAIT;
+		}
+		if (outcome != TLS_DONE) {
+			return client_gone(c, outcome);
+		}
+		r->flushing = false;
+		r->to_client += n;
+		advance(&r->down, n);
+	}
+	*all = true;
+	return PUMPED_WAIT;
+}
+
+/* Straight from the worker's scratch memory; only a rest is kept. */
+static enum pumped write_client(struct conn *c, size_t len)
+{
+	struct relay *r = &c->relay;
+	size_t n = 0;
+	enum tls_outcome outcome = tls_session_write(c->tls, c->shard->relay, len, &n);
+	if (outcome == TLS_DONE) {
+		r->to_client += n;
+		return n == len || keep(&r->down, c->shard->relay + n, len - n) ? PUMPED_WAIT
+		                                                                : gone(c, CLOSE_INTERNAL_ERROR);
+	}
+	if (outcome == TLS_AGAIN_WRITE || outcome == TLS_AGAIN_READ) {
+		r->flushing = true;
+		return keep(&r->down, c->shard->relay, len) ? PUMPED_WAIT : gone(c, CLOSE_INTERNAL_ERROR);
+	}
+	return client_gone(c, outcome);
+}
+
+static enum pumped end_client(struct conn *c)
+{
+	struct relay *r = &c->relay;
+	if (r->client_shut) {
+		return PUMPED_WAIT;
+	}
+	switch (tls_session_close_write(c->tls)) {
+	case TLS_DONE:
+		r->client_shut = true;
+		shutdown(c->fd, SHUT_WR);
+		return PUMPED_WAIT;
+	case TLS_AGAIN_WRITE:
+		return PUMPED_WAIT;
+	default:
+		return client_gone(c, TLS_TRUNCATED);
+	}
+}
+
+static enum pumped pump_down(struct conn *c)
+{
+	struct relay *r = &c->relay;
+	for (int turn = 0; turn < TURNS; turn++) {
+		bool all = true;
+		if (send_down(c, &all) == PUMPED_GONE) {
+			return PUMPED_GONE;
+		}
+		if (!all) {
+			return PUMPED_WAIT;
+		}
+		if (r->upstream_eof) {
+			return end_client(c);
+		}
+		ssize_t n = recv(r->fd, c->shard->relay, sizeof(c->shard->relay), 0);
+		if (n == -1) {
+			return errno == EAGAIN || errno == EINTR ? PUMPED_WAIT : upstream_gone(c);
+		}
+		if (n == 0) {
+			r->upstream_eof = true;
+			r->upstream_first = !r->client_eof;
+			continue;
+		}
+		if (write_client(c, (size_t)n) == PUMPED_GONE) {
+			return PUMPED_GONE;
+		}
+		if ((size_t)n < sizeof(c->shard->relay)) { /* the socket is level-triggered: more will tell */
+			return PUMPED_WAIT;
+		}
+	}
+	return PUMPED_WAIT;
+}
+
+/* --- both --- */
+
+static void wait_for_more(struct conn *c)
+{
+	struct relay *r = &c->relay;
+	if (r->client_shut && r->upstream_shut && r->up.data == NULL) {
+		conn_close(c, r->upstream_first ? CLOSE_UPSTREAM_CLOSED : CLOSE_CLIENT_CLOSED);
+		return;
+	}
+	int client = 0;
+	client |= !r->client_eof && r->up.data == NULL ? EV_READ : 0;
+	client |= r->down.data != NULL || r->up_wants_write || (r->upstream_eof && !r->client_shut) ? EV_WRITE : 0;
+	int upstream = 0;
+	upstream |= !r->upstream_eof && r->down.data == NULL ? EV_READ : 0;
+	upstream |= r->up.data != NULL ? EV_WRITE : 0;
+	conn_wait(c, client);
+	io_wait(c->shard->loop, &r->io, r->fd, upstream);
+}
+
+static void on_upstream(struct ev_loop *loop, struct ev_io *io, int events)
+{
+	(void)loop;
+	struct conn *c = io->data;
+	c->last_byte_ns = clock_mono_ns();
+	if ((events & EV_WRITE) != 0 && pump_up(c) == PUMPED_GONE) {
+		return;
+	}
+	if ((events & EV_READ) != 0 && pump_down(c) == PUMPED_GONE) {
+		return;
+	}
+	if (input_settle(&c->input) != E_OK) {
+		conn_close(c, CLOSE_INTERNAL_ERROR);
+		return;
+	}
+	wait_for_more(c);
+}
+
+void relay_client_ready(struct conn *c, int events)
+{
+	c->last_byte_ns = clock_mono_ns();
+	struct relay *r = &c->relay;
+	bool read = (events & EV_READ) != 0 || r->up_wants_write;
+	if (read && r->up.data == NULL && pump_up(c) == PUMPED_GONE) {
+		return;
+	}
+	if ((events & EV_WRITE) != 0 && pump_down(c) == PUMPED_GONE) {
+		return;
+	}
+	if (input_settle(&c->input) != E_OK) {
+		conn_close(c, CLOSE_INTERNAL_ERROR);
+		return;
+	}
+	wait_for_more(c);
+}
+
+void relay_start(struct conn *c)
+{
+	c->state = CONN_RELAY;
+	conn_timer(c, snapshot_config(c->snapshot)->timeouts.idle_ms);
+	ev_io_init(&c->relay.io, on_upstream, c->relay.fd, 0);
+	c->relay.io.data = c;
+	/* What came with the Finished is in our buffer already and raises no event: read first, then poll. */
+	relay_client_ready(c, EV_READ);
+}

@@ -1,0 +1,311 @@
+#include "proxy/shard.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bug.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "proxy/conn.h"
+
+/* Presented chains and verdicts kept per worker: a chain of two takes some 6 KiB. */
+#define CACHE_ENTRIES 4096
+#define CACHE_BYTES (32 << 20)
+
+/* What can be in the mailbox. */
+enum letter_kind { LETTER_CONFIG, LETTER_DRAIN, LETTER_STOP };
+
+struct letter {
+	struct queue_node node;
+	enum letter_kind kind;
+	struct shard_config *config;
+	uint64_t deadline_ms;
+};
+
+/* --- accepting --- */
+
+static void update_pause(struct shard *s)
+{
+	bool pause = journal_pressure(s->producer);
+	if (pause == s->paused) {
+		return;
+	}
+	s->paused = pause;
+	for (unsigned i = 0; i < s->acceptor_count; i++) {
+		acceptor_pause(s->acceptors[i], pause);
+	}
+}
+
+static void on_accepted(void *arg, unsigned listener, int fd, const struct sockaddr *peer, socklen_t len)
+{
+	struct shard *s = arg;
+	conn_accept(s, listener, fd, peer, len);
+	update_pause(s);
+}
+
+static void free_acceptors(struct acceptor **acceptors, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		acceptor_free(&acceptors[i]);
+	}
+	free(acceptors);
+}
+
+/* The acceptor of a socket that stays is kept: its queue is, too. */
+static struct acceptor *take_over(struct shard *s, int fd, unsigned number)
+{
+	for (unsigned i = 0; i < s->acceptor_count; i++) {
+		if (s->acceptors[i] != NULL && acceptor_fd(s->acceptors[i]) == fd) {
+			struct acceptor *kept = s->acceptors[i];
+			s->acceptors[i] = NULL;
+			acceptor_renumber(kept, number);
+			return kept;
+		}
+	}
+	return NULL;
+}
+
+static void configure(struct shard *s, struct shard_config *config)
+{
+	struct acceptor **acceptors = calloc(config->listener_count + 1, sizeof(struct acceptor *));
+	BUG_IF(acceptors == NULL); /* start or reload: a few pointers */
+	for (unsigned i = 0; i < config->listener_count && !s->draining; i++) {
+		acceptors[i] = take_over(s, config->fds[i], i);
+		if (acceptors[i] == NULL &&
+		    acceptor_new(&acceptors[i], s->loop, config->fds[i], i, on_accepted, s) != E_OK) {
+			log_error("out of memory: worker %u cannot accept on one of its listeners", s->index);
+			continue;
+		}
+		acceptor_pause(acceptors[i], s->paused);
+	}
+	/* What is queued on a socket that goes was accepted by the kernel under the old configuration. */
+	for (unsigned i = 0; i < s->acceptor_count; i++) {
+		if (s->acceptors[i] != NULL) {
+			acceptor_drain(s->acceptors[i]);
+		}
+	}
+	free_acceptors(s->acceptors, s->acceptor_count);
+	s->acceptors = acceptors;
+	s->acceptor_count = config->listener_count;
+	snapshot_unref(&s->snapshot);
+	s->snapshot = config->snapshot;
+	free(config);
+	s->shared->applied(s->shared->arg);
+}
+
+/* --- draining --- */
+
+void shard_conn_gone(struct shard *s)
+{
+	if (s->draining && s->conns == NULL && !s->done) {
+		s->done = true;
+		ev_timer_stop(s->loop, &s->deadline);
+		s->shared->drained(s->shared->arg);
+	}
+}
+
+static void on_deadline(struct ev_loop *loop, struct ev_timer *timer, int events)
+{
+	(void)loop;
+	(void)events;
+	struct shard *s = timer->data;
+	struct conn *c = s->conns;
+	while (c != NULL) {
+		struct conn *next = c->next;
+		conn_cut(c); /* frees c or leaves it refused; never another one */
+		c = next;
+	}
+}
+
+static void drain(struct shard *s, uint64_t deadline_ms)
+{
+	if (!s->draining) {
+		/* What is queued was accepted by the kernel in our name. */
+		for (unsigned i = 0; i < s->acceptor_count; i++) {
+			if (s->acceptors[i] != NULL) {
+				acceptor_drain(s->acceptors[i]);
+			}
+		}
+		s->draining = true;
+		free_acceptors(s->acceptors, s->acceptor_count);
+		s->acceptors = NULL;
+		s->acceptor_count = 0;
+	}
+	ev_timer_stop(s->loop, &s->deadline);
+	ev_now_update(s->loop);
+	ev_timer_set(&s->deadline, (double)deadline_ms / 1e3, 0);
+	ev_timer_start(s->loop, &s->deadline);
+	shard_conn_gone(s);
+}
+
+/* --- parking --- */
+
+void shard_park(struct shard *s, struct conn *c)
+{
+	c->parked = true;
+	c->park_next = NULL;
+	c->park_previous = s->parked_last;
+	if (s->parked_last != NULL) {
+		s->parked_last->park_next = c;
+	} else {
+		s->parked_first = c;
+	}
+	s->parked_last = c;
+}
+
+void shard_unpark(struct shard *s, struct conn *c)
+{
+	if (!c->parked) {
+		return;
+	}
+	c->parked = false;
+	if (c->park_previous != NULL) {
+		c->park_previous->park_next = c->park_next;
+	} else {
+		s->parked_first = c->park_next;
+	}
+	if (c->park_next != NULL) {
+		c->park_next->park_previous = c->park_previous;
+	} else {
+		s->parked_last = c->park_previous;
+	}
+}
+
+static void release_parked(struct shard *s)
+{
+	uint64_t durable = journal_durable(s->producer);
+	while (s->parked_first != NULL && s->parked_first->ticket <= durable) {
+		struct conn *c = s->parked_first;
+		shard_unpark(s, c);
+		conn_durable(c);
+	}
+	uint64_t failed_from = journal_failed_from(s->producer);
+	struct conn *c = s->parked_first;
+	while (c != NULL) {
+		struct conn *next = c->park_next;
+		if (c->ticket >= failed_from) {
+			shard_unpark(s, c);
+			conn_journal_failed(c);
+		}
+		c = next;
+	}
+}
+
+/* --- the worker's side --- */
+
+static void on_message(void *arg, struct queue_node *node)
+{
+	struct shard *s = arg;
+	struct letter *letter = (struct letter *)node;
+	switch (letter->kind) {
+	case LETTER_CONFIG:
+		configure(s, letter->config);
+		break;
+	case LETTER_DRAIN:
+		drain(s, letter->deadline_ms);
+		break;
+	case LETTER_STOP:
+		worker_leave(s->worker);
+		break;
+	}
+	free(letter);
+}
+
+static void on_woken(void *arg)
+{
+	struct shard *s = arg;
+	release_parked(s);
+	update_pause(s);
+}
+
+static const struct worker_ops worker_ops = {.message = on_message, .woken = on_woken};
+
+static void wake(void *arg)
+{
+	struct shard *s = arg;
+	worker_wake(s->worker);
+}
+
+/* --- from outside --- */
+
+int shard_new(struct shard **out, unsigned index, const struct shard_shared *shared)
+{
+	struct shard *s = calloc(1, sizeof(*s));
+	if (s == NULL) {
+		return E_NOMEM;
+	}
+	s->index = index;
+	s->shared = shared;
+	id_source_init(&s->ids, shared->boot, index);
+	int err = peer_cache_new(&s->cache, CACHE_ENTRIES, CACHE_BYTES);
+	if (err != E_OK) {
+		goto free_shard;
+	}
+	err = worker_new(&s->worker, &worker_ops, s);
+	if (err != E_OK) {
+		goto free_cache;
+	}
+	s->loop = worker_loop(s->worker);
+	ev_timer_init(&s->deadline, on_deadline, 0, 0);
+	s->deadline.data = s;
+	err = journal_producer_new(shared->journal, &s->producer, wake, s);
+	if (err != E_OK) {
+		goto free_worker;
+	}
+	*out = s;
+	return E_OK;
+
+free_worker:
+	worker_join(&s->worker);
+free_cache:
+	peer_cache_free(&s->cache);
+free_shard:
+	free(s);
+	return err;
+}
+
+int shard_start(struct shard *s)
+{
+	char name[16];
+	snprintf(name, sizeof(name), "worker-%u", s->index);
+	int err = worker_start(s->worker, name);
+	s->running = err == E_OK;
+	return err;
+}
+
+static void post(struct shard *s, struct letter letter)
+{
+	struct letter *copy = malloc(sizeof(*copy));
+	BUG_IF(copy == NULL); /* start, reload, stop: a few bytes */
+	*copy = letter;
+	worker_post(s->worker, &copy->node);
+}
+
+void shard_configure(struct shard *s, struct shard_config *config)
+{
+	post(s, (struct letter){.kind = LETTER_CONFIG, .config = config});
+}
+
+void shard_drain(struct shard *s, uint64_t deadline_ms)
+{
+	post(s, (struct letter){.kind = LETTER_DRAIN, .deadline_ms = deadline_ms});
+}
+
+void shard_stop(struct shard **shard)
+{
+	struct shard *s = *shard;
+	if (s == NULL) {
+		return;
+	}
+	if (s->running) {
+		post(s, (struct letter){.kind = LETTER_STOP});
+	}
+	worker_join(&s->worker);
+	BUG_IF(s->conns != NULL);
+	free_acceptors(s->acceptors, s->acceptor_count);
+	peer_cache_free(&s->cache);
+	snapshot_unref(&s->snapshot);
+	free(s);
+	*shard = NULL;
+}

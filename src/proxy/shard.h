@@ -1,0 +1,89 @@
+/* What one worker owns: its loop, its connections, its verdict cache, its ids and its line to the journal.
+ *
+ * Nothing here is shared between workers but the limits table and the snapshot, which is immutable.
+ * Thread: the shard's own worker, unless a function says otherwise. */
+#pragma once
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <ev.h>
+
+#include "base/id.h"
+#include "event/event.h"
+#include "journal/journal.h"
+#include "net/acceptor.h"
+#include "net/input.h"
+#include "net/limits.h"
+#include "net/listener.h"
+#include "net/worker.h"
+#include "peer/cache.h"
+#include "proxy/snapshot.h"
+
+struct conn;
+
+/* What every shard needs and none owns. Constant after start. */
+struct shard_shared {
+	const struct event_source *source;
+	const char *boot;
+	struct journal *journal;
+	struct limits *limits;
+	void (*applied)(void *arg); /* called by each shard, from its thread, when it has taken a configuration */
+	void (*drained)(void *arg); /* called once by each shard, from its thread, when its last connection is gone */
+	void *arg;
+};
+
+/* A new configuration: the snapshot and, beside each of its listeners, the socket. */
+struct shard_config {
+	struct snapshot *snapshot; /* a reference */
+	unsigned listener_count;
+	int fds[];
+};
+
+struct shard {
+	unsigned index;
+	struct worker *worker;
+	struct ev_loop *loop;
+	const struct shard_shared *shared;
+	struct snapshot *snapshot; /* for connections to come */
+	struct journal_producer *producer;
+	struct peer_cache *cache;
+	struct id_source ids;
+	struct acceptor **acceptors;
+	unsigned acceptor_count;
+	bool running;  /* has its thread; main's */
+	bool paused;   /* the journal's queue is full */
+	bool draining;
+	bool done;     /* `drained` was called */
+	struct ev_timer deadline; /* of the drain */
+
+	struct conn *conns; /* all of them, doubly linked */
+	uint64_t conn_count;
+	struct conn *parked_first, *parked_last; /* by ticket */
+
+	_Atomic uint64_t handshakes; /* recorded; read by main */
+	_Atomic uint64_t refused;    /* closed at accept, nothing could be recorded; read by main */
+	_Atomic uint64_t cut;        /* ended by the drain deadline; read by main */
+
+	uint8_t input[INPUT_SCRATCH_LEN]; /* one connection at a time reads through this */
+	uint8_t relay[16384];             /* and copies through this: a TLS record */
+	uint8_t event[EVENT_BODY_MAX];    /* and is encoded here */
+};
+
+/* Makes the shard with its worker and its producer; not running yet. Main thread. */
+int shard_new(struct shard **out, unsigned index, const struct shard_shared *shared);
+/* Main thread. */
+int shard_start(struct shard *s);
+/* Hands over a configuration; takes it. Any thread. */
+void shard_configure(struct shard *s, struct shard_config *config);
+/* Accept what is queued, then no more; end what is open after `deadline_ms`. A second call moves the deadline. Any thread. */
+void shard_drain(struct shard *s, uint64_t deadline_ms);
+/* After `drained`, or before shard_start(): ends the loop, frees. NULL is fine. Main thread. */
+void shard_stop(struct shard **s);
+
+/* A connection was freed: the drain may be over. For conn.c. */
+void shard_conn_gone(struct shard *s);
+/* The worker's turn of the journal: for conn.c to park in order of tickets. */
+void shard_park(struct shard *s, struct conn *c);
+void shard_unpark(struct shard *s, struct conn *c);
