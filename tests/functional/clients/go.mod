@@ -1,0 +1,3 @@
+module tlscribe.example/clients
+
+go 1.19

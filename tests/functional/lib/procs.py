@@ -1,0 +1,70 @@
+"""Processes, ports and waiting: what every test needs around the program under test."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+# Sanitizers and loaded machines are slow; a wait ends as soon as its condition holds, so this costs nothing.
+PATIENCE = float(os.environ.get("TLSCRIBE_PATIENCE", "30"))
+
+
+def wait_for(condition, what, patience=None, pause=0.01):
+    """Calls `condition` until it gives something true, and returns that. `what` is said when it never does."""
+    deadline = time.monotonic() + (patience or PATIENCE)
+    while True:
+        got = condition()
+        if got:
+            return got
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {patience or PATIENCE:.0f} s in vain for {what() if callable(what) else what}")
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.25)
+
+
+def free_port(family=socket.AF_INET):
+    with socket.socket(family) as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        s.bind(("::1" if family == socket.AF_INET6 else "127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def listening(address):
+    """The inodes of the sockets that listen on HOST:PORT, [IPv6]:PORT or unix:/path; looked up, so that
+    nothing connects."""
+    if address.startswith("unix:"):
+        path = address.removeprefix("unix:")
+        rows = [line.split() for line in Path("/proc/net/unix").read_text().splitlines()[1:]]
+        return {row[6] for row in rows if len(row) > 7 and row[7] == path and row[5] == "01"}
+    port = int(address.rsplit(":", 1)[1])
+    found = set()
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        for line in Path(table).read_text().splitlines()[1:]:
+            row = line.split()
+            if row[3] == "0A" and int(row[1].rsplit(":", 1)[1], 16) == port:
+                found.add(row[9])
+    return found
+
+
+def rss(pid):
+    """Resident bytes."""
+    return int(re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())[1]) * 1024
+
+
+def descriptors(pid):
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def end(process, how=signal.SIGTERM, patience=None):
+    """Ends a Popen by its pid and gives its exit code; kills it when it does not obey."""
+    if process.poll() is None:
+        process.send_signal(how)
+    try:
+        return process.wait(patience or PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        raise AssertionError(f"process {process.pid} did not end after {signal.Signals(how).name}") from None
