@@ -1,9 +1,10 @@
 /* Encoders: hello + verdict + decision -> canonical bytes, once, never touched again.
  *
- * An encoder writes everything of the line but its head: the journal puts `{"event":{"sequence":N,` (EVENT_HEAD) before
- * what is written here, so a body starts at `"id":"...` and ends with the closing brace. ASCII only, compact,
- * key order = order of fields.def, at most EVENT_BODY_MAX bytes; the same input always gives the same bytes.
- * Strings are cut at 1,024 encoded bytes, arrays at 32 elements; tlscribe.truncated names what was cut.
+ * An encoder writes everything of the line but its head: the journal puts
+ * `{"event":{"sequence":N,` (EVENT_HEAD) before what is written here, so a body starts at
+ * `"id":"...` and ends with the closing brace. ASCII only, compact, key order = order of
+ * fields.def, at most EVENT_BODY_MAX bytes; the same input always gives the same bytes. Strings
+ * are cut at 1,024 encoded bytes, arrays at 32 elements; tlscribe.truncated names what was cut.
  *
  * Thread: any; nothing is kept. */
 #pragma once
@@ -34,16 +35,21 @@ struct event_label {
 	const char *value;
 };
 
-/* Writes the `labels` object's text, e.g. {"site":"ams1"}; nothing for no labels. Later names win, and an empty value
- * takes a name away. E_LIMIT: a name or value over 1,024 encoded bytes, or EVENT_LABELS_MAX in all: labels come from the
- * configuration, so they are refused at start and never cut. */
+/* Writes the `labels` object's text, e.g. {"site":"ams1"}; nothing for no labels. Later names
+ * win, and an empty value takes a name away. E_LIMIT: a name or value over 1,024 encoded bytes,
+ * or EVENT_LABELS_MAX in all: labels come from the configuration, so they are refused at start
+ * and never cut. */
 int event_labels_encode(struct buf *out, const struct event_label *labels, size_t count);
 
-/* E_OK, or buf's error (E_LIMIT cannot happen with EVENT_BODY_MAX of room: see the cutting rules). */
-int event_encode_handshake(struct buf *out, const struct event_source *from, const struct handshake *hs);
+/* E_OK, or buf's error (E_LIMIT cannot happen with EVENT_BODY_MAX of room: see the cutting
+ * rules). */
+int event_encode_handshake(struct buf *out, const struct event_source *from,
+                           const struct handshake *hs);
 
-/* The event that is possible without any memory: id, times, class internal_error. Always fits EVENT_MINIMAL_MAX bytes. */
-int event_encode_minimal(struct buf *out, const struct event_source *from, const struct handshake *hs);
+/* The event that is possible without any memory: id, times, class internal_error. Always fits
+ * EVENT_MINIMAL_MAX bytes. */
+int event_encode_minimal(struct buf *out, const struct event_source *from,
+                         const struct handshake *hs);
 
 /* connection-end. */
 struct connection_end {
@@ -58,28 +64,31 @@ struct connection_end {
 	const char *sentence;
 	bool failed; /* the row says whose fault; outcome failure */
 };
-int event_encode_connection_end(struct buf *out, const struct event_source *from, const struct connection_end *end);
+int event_encode_connection_end(struct buf *out, const struct event_source *from,
+                                const struct connection_end *end);
 
 /* audit.*: one function each. `id` is the entry's own. */
 struct audit_start {
 	const char *version;
 	int64_t at_us;
-	bool last_stop_clean; /* false also when there was no earlier run: see first */
-	bool first;           /* an empty journal */
-	uint64_t recovered_entries;   /* durable entries found */
-	uint64_t torn_bytes;          /* cut off behind the last valid commit */
+	bool last_stop_clean;       /* false also when there was no earlier run: see first */
+	bool first;                 /* an empty journal */
+	uint64_t recovered_entries; /* durable entries found */
+	uint64_t torn_bytes;        /* cut off behind the last valid commit */
 	unsigned workers;
 	long pid;
 };
-int event_encode_audit_start(struct buf *out, const struct event_source *from, const char *id, const struct audit_start *a);
+int event_encode_audit_start(struct buf *out, const struct event_source *from, const char *id,
+                             const struct audit_start *a);
 
 struct audit_stop {
 	int64_t at_us;
-	const char *reason;      /* "SIGTERM", ... */
-	uint64_t handshakes;     /* of this run */
+	const char *reason;        /* "SIGTERM", ... */
+	uint64_t handshakes;       /* of this run */
 	uint64_t open_connections; /* cut off at the drain deadline */
 };
-int event_encode_audit_stop(struct buf *out, const struct event_source *from, const char *id, const struct audit_stop *a);
+int event_encode_audit_stop(struct buf *out, const struct event_source *from, const char *id,
+                            const struct audit_stop *a);
 
 struct audit_heartbeat {
 	int64_t at_us;
@@ -87,7 +96,8 @@ struct audit_heartbeat {
 	uint64_t handshakes;  /* of this run */
 	uint64_t refused;     /* closed at accept because the journal could not be written */
 };
-int event_encode_audit_heartbeat(struct buf *out, const struct event_source *from, const char *id, const struct audit_heartbeat *a);
+int event_encode_audit_heartbeat(struct buf *out, const struct event_source *from, const char *id,
+                                 const struct audit_heartbeat *a);
 
 /* audit.config spans as many entries as it needs (tlscribe.audit.part of .parts). */
 struct audit_file {
@@ -100,10 +110,10 @@ struct audit_file {
 struct audit_config {
 	int64_t at_us;
 	uint64_t epoch;
-	const uint8_t *sha256;   /* of the configuration: file bytes and content of all it names */
-	const char *reason;      /* "start" or "reload" */
+	const uint8_t *sha256; /* of the configuration: file bytes and content of all it names */
+	const char *reason;    /* "start" or "reload" */
 	const uint8_t *previous_sha256; /* of the one before in this run; NULL */
-	const char *text;        /* redacted copy */
+	const char *text;               /* redacted copy */
 	const struct audit_file *files;
 	size_t file_count;
 };
@@ -113,10 +123,12 @@ unsigned event_audit_config_parts(const struct audit_config *a);
 int event_encode_audit_config(struct buf *out, const struct event_source *from, const char *id,
                               const struct audit_config *a, unsigned part);
 
-/* audit.gap: `count` connections were closed at accept between the two moments because the journal could not be written. */
+/* audit.gap: `count` connections were closed at accept between the two moments because the
+ * journal could not be written. */
 struct audit_gap {
 	int64_t at_us, from_us, until_us;
 	uint64_t count;
 	const char *cause; /* a few words */
 };
-int event_encode_audit_gap(struct buf *out, const struct event_source *from, const char *id, const struct audit_gap *a);
+int event_encode_audit_gap(struct buf *out, const struct event_source *from, const char *id,
+                           const struct audit_gap *a);

@@ -1,4 +1,5 @@
-/* One handshake, everything there is to know of it: what tls, peer and policy found, ready to be encoded once.
+/* One handshake, everything there is to know of it: what tls, peer and policy found, ready to be
+ * encoded once.
  *
  * Thread: belongs to its connection's worker; freed after its event was encoded. */
 #pragma once
@@ -13,23 +14,39 @@
 #include "peer/verdict.h"
 #include "tls/hello.h"
 
-enum decision { DECISION_DENY, DECISION_ALLOW, DECISION_ALLOW_TOLERATED, DECISION_ALLOW_ANONYMOUS, DECISION_ALLOW_UNVERIFIED, DECISION_COUNT };
-enum denied_by { DENIED_BY_NOBODY, DENIED_BY_VERIFY, DENIED_BY_HANDSHAKE, DENIED_BY_LIMIT, DENIED_BY_SHUTDOWN, DENIED_BY_COUNT };
+enum decision {
+	DECISION_DENY,
+	DECISION_ALLOW,
+	DECISION_ALLOW_TOLERATED,
+	DECISION_ALLOW_ANONYMOUS,
+	DECISION_ALLOW_UNVERIFIED,
+	DECISION_COUNT
+};
+enum denied_by {
+	DENIED_BY_NOBODY,
+	DENIED_BY_VERIFY,
+	DENIED_BY_HANDSHAKE,
+	DENIED_BY_LIMIT,
+	DENIED_BY_SHUTDOWN,
+	DENIED_BY_COUNT
+};
 enum possession { POSSESSION_UNSET, POSSESSION_PROVEN, POSSESSION_FAILED, POSSESSION_NOT_REACHED };
 
-/* "allow_tolerated", "verify", "not_reached", ...; NULL for DENIED_BY_NOBODY and POSSESSION_UNSET. */
+/* "allow_tolerated", "verify", "not_reached", ...; NULL for DENIED_BY_NOBODY and
+ * POSSESSION_UNSET. */
 const char *decision_name(enum decision decision);
 const char *denied_by_name(enum denied_by by);
 const char *possession_name(enum possession possession);
 
 struct endpoint {
-	int family;   /* AF_INET, AF_INET6, AF_UNIX; 0: unknown */
+	int family; /* AF_INET, AF_INET6, AF_UNIX; 0: unknown */
 	uint16_t port;
 	uint8_t ip[16]; /* 4 or 16 bytes, network order; IPv4-mapped addresses are AF_INET here */
 };
 
 #define ENDPOINT_IP_MAX 46 /* INET6_ADDRSTRLEN: the longest text and a NUL */
-/* Writes the address, IPv6 as RFC 5952 has it, and a NUL; gives its length. 0 and "" for anything but AF_INET, AF_INET6. */
+/* Writes the address, IPv6 as RFC 5952 has it, and a NUL; gives its length. 0 and "" for
+ * anything but AF_INET, AF_INET6. */
 size_t endpoint_ip(char out[static ENDPOINT_IP_MAX], const struct endpoint *endpoint);
 
 /* Of one service, constant: what every event of it says. */
@@ -50,9 +67,9 @@ struct handshake {
 
 	struct endpoint source;
 	struct endpoint destination; /* the address the client spoke to */
-	struct endpoint peer;        /* TCP peer where a PROXY header changed the source; family 0 otherwise */
-	uint64_t source_bytes;       /* received until now */
-	uint64_t destination_bytes;  /* sent until now */
+	struct endpoint peer; /* TCP peer where a PROXY header changed the source; family 0 otherwise */
+	uint64_t source_bytes;      /* received until now */
+	uint64_t destination_bytes; /* sent until now */
 
 	const struct event_service *service; /* NULL: none was chosen; snapshot keeps it */
 	struct hello hello;
@@ -67,7 +84,7 @@ struct handshake {
 
 	enum peer_class class; /* primary class, also without a verdict */
 	unsigned code;
-	const char *detail;    /* of a class without verdict; static; NULL */
+	const char *detail; /* of a class without verdict; static; NULL */
 	enum decision decision;
 	enum denied_by denied_by;
 	uint32_t tolerated; /* bit i: verdict->findings[i] was tolerated */

@@ -1,0 +1,18 @@
+/* The parts of a handshake event that come from the presented leaf. Only for event/. */
+#pragma once
+
+#include "event/encoder.h"
+#include "event/handshake.h"
+
+/* The presented leaf, read; NULL if there is none or it cannot be read. */
+const struct cert *certificate_leaf(const struct handshake *hs);
+/* The first common name of a name; empty if there is none. */
+struct slice certificate_common_name(const struct dn *name);
+/* Who the leaf says it is: user.name of fields.def. Only for `verified` handshakes to be shown
+ * as the user. */
+struct slice certificate_identity(const struct cert *leaf);
+
+/* tls.client.subject to tls.client.x509; the fingerprints alone if the leaf cannot be read. */
+void put_certificate(struct encoder *e, const struct handshake *hs);
+/* tlscribe.certificate. */
+void put_usages(struct encoder *e, const struct cert *leaf);

@@ -1,0 +1,184 @@
+#include "event/event.h"
+
+#include "event/certificate.h"
+#include "event/encoder.h"
+#include "event/message.h"
+#include "event/parts.h"
+#include "peer/classes.h"
+
+static void put_outcome(struct encoder *e, const struct handshake *hs)
+{
+	if (hs->presented) {
+		put_literals(e, FIELD_EVENT_CATEGORY, "\"network\",\"authentication\"");
+	} else {
+		put_literals(e, FIELD_EVENT_CATEGORY, "\"network\"");
+	}
+	if (hs->decision != DECISION_DENY) {
+		put_literals(e, FIELD_EVENT_TYPE, "\"connection\",\"allowed\"");
+	} else if (hs->denied_by == DENIED_BY_HANDSHAKE) {
+		put_literals(e, FIELD_EVENT_TYPE, "\"connection\",\"error\"");
+	} else {
+		put_literals(e, FIELD_EVENT_TYPE, "\"connection\",\"denied\"");
+	}
+	put_literal(e, FIELD_EVENT_ACTION, "tls-handshake");
+	if (hs->decision != DECISION_DENY) {
+		put_literal(e, FIELD_EVENT_OUTCOME, "success");
+	} else {
+		put_literal(e, FIELD_EVENT_OUTCOME, "failure");
+	}
+}
+
+static void put_event(struct encoder *e, const struct handshake *hs)
+{
+	const struct peer_class_row *row = peer_class_row(hs->class);
+	put_string(e, FIELD_EVENT_ID, hs->id);
+	put_literal(e, FIELD_EVENT_KIND, "event");
+	put_outcome(e, hs);
+	put_string(e, FIELD_EVENT_REASON, row->name);
+	put_key(e, FIELD_EVENT_CODE);
+	json_u64_text(&e->json, hs->code);
+	put_u64(e, FIELD_EVENT_SEVERITY, row->severity);
+	put_time(e, FIELD_EVENT_START, hs->start_us);
+	put_time(e, FIELD_EVENT_END, hs->end_us);
+	put_u64(e, FIELD_EVENT_DURATION, hs->duration_ns);
+	put_literal(e, FIELD_EVENT_DATASET, "tlscribe.handshake");
+	put_literal(e, FIELD_EVENT_MODULE, "tlscribe");
+	json_close(&e->json, (struct json_mark){0}, '}');
+}
+
+static struct slice server_name(const struct hello *hello)
+{
+	if (!hello->seen || !hello->has_server_name) {
+		return (struct slice){0};
+	}
+	return slice_of(hello->server_name, hello->server_name_len);
+}
+
+static void put_tls(struct encoder *e, const struct handshake *hs)
+{
+	const struct negotiated *tls = &hs->tls;
+	struct json_mark object = open_object(e, "tls");
+	if (tls->version != TLS_VERSION_NONE) {
+		put_string(e, FIELD_TLS_VERSION, tls->version == TLS_VERSION_1_3 ? "1.3" : "1.2");
+		put_literal(e, FIELD_TLS_VERSION_PROTOCOL, "tls");
+	}
+	put_string(e, FIELD_TLS_CIPHER, tls->cipher);
+	put_string(e, FIELD_TLS_CURVE, tls->group);
+	if (tls->version != TLS_VERSION_NONE) {
+		put_bool(e, FIELD_TLS_RESUMED, tls->resumed);
+	}
+	put_bool(e, FIELD_TLS_ESTABLISHED, tls->established);
+	put_text(e, FIELD_TLS_NEXT_PROTOCOL, slice_of(tls->alpn, tls->alpn_len));
+
+	struct json_mark client = open_object(e, "client");
+	put_text(e, FIELD_TLS_CLIENT_SERVER_NAME, server_name(&hs->hello));
+	put_certificate(e, hs);
+	close_object(e, client);
+
+	if (tls->has_server_certificate) {
+		struct json_mark server = open_object(e, "server");
+		struct json_mark hash = open_object(e, "hash");
+		put_hex(e, FIELD_TLS_SERVER_HASH_SHA256,
+		        slice_of(tls->server_certificate_sha256, 32));
+		close_object(e, hash);
+		close_object(e, server);
+	}
+	close_object(e, object);
+}
+
+static void put_related(struct encoder *e, const struct handshake *hs, const struct ips *ips,
+                        struct slice user)
+{
+	struct json_mark related = open_object(e, "related");
+	put_related_ips(e, ips);
+	struct json_mark mark;
+	if (hs->chain != NULL && hs->chain->parsed && hs->chain->count > 0 &&
+	    open_array(e, FIELD_RELATED_HASH, &mark)) {
+		const struct cert *leaf = &hs->chain->certs[0];
+		json_hex(&e->json, slice_of(leaf->sha256, 32));
+		json_hex(&e->json, slice_of(leaf->sha1, 20));
+		if (leaf->parsed) {
+			json_hex(&e->json, slice_of(leaf->spki_sha256, 32));
+		}
+		close_array(e, FIELD_RELATED_HASH, mark);
+	}
+	put_texts(e, FIELD_RELATED_USER, &user, 1);
+	struct slice host = server_name(&hs->hello);
+	put_texts(e, FIELD_RELATED_HOSTS, &host, 1);
+	close_object(e, related);
+}
+
+static void write_handshake(struct encoder *e, const struct handshake *hs)
+{
+	struct message message;
+	struct ips ips;
+	const struct cert *leaf = certificate_leaf(hs);
+	struct slice user =
+		hs->verified && leaf != NULL ? certificate_identity(leaf) : (struct slice){0};
+
+	put_event(e, hs);
+	message_handshake(&message, hs);
+	put_when_and_what(e, hs->end_us, &message);
+	put_observer(e, labels_of(e->from, hs->service));
+	struct json_mark service = open_object(e, "service");
+	put_string(e, FIELD_SERVICE_NAME, hs->service != NULL ? hs->service->name : NULL);
+	close_object(e, service);
+	ips_format(&ips, &hs->source, &hs->destination, &hs->peer);
+	put_ends(e,
+	         &(struct ends){
+			 .source = &hs->source,
+			 .destination = &hs->destination,
+			 .domain = server_name(&hs->hello),
+			 .source_bytes = hs->source_bytes,
+			 .destination_bytes = hs->destination_bytes,
+			 .tls = hs->hello.seen,
+		 },
+	         &ips);
+	put_tls(e, hs);
+	struct json_mark user_object = open_object(e, "user");
+	put_text(e, FIELD_USER_NAME, user);
+	close_object(e, user_object);
+	put_related(e, hs, &ips, user);
+	put_tlscribe(e, hs, &ips);
+}
+
+int event_encode_handshake(struct buf *out, const struct event_source *from,
+                           const struct handshake *hs)
+{
+	struct encoder e;
+	encoder_begin(&e, out, from);
+	write_handshake(&e, hs);
+	if (encoder_plan(&e)) {
+		write_handshake(&e, hs);
+	}
+	return encoder_finish(&e);
+}
+
+int event_encode_minimal(struct buf *out, const struct event_source *from,
+                         const struct handshake *hs)
+{
+	/* What could not be kept in memory is not to be trusted either: nothing but the id, the
+	 * times and the ends. */
+	struct handshake bare = {
+		.start_us = hs->start_us,
+		.end_us = hs->end_us,
+		.duration_ns = hs->duration_ns,
+		.client_hello_us = -1,
+		.handshake_us = -1,
+		.verify_us = -1,
+		.source = hs->source,
+		.destination = hs->destination,
+		.source_bytes = hs->source_bytes,
+		.destination_bytes = hs->destination_bytes,
+		.tls = {.alert_sent = -1, .alert_received = -1},
+		.class = CLASS_INTERNAL_ERROR,
+		.code = peer_class_row(CLASS_INTERNAL_ERROR)->code_leaf,
+		.detail = "out of memory",
+		.decision = DECISION_DENY,
+		.denied_by = DENIED_BY_HANDSHAKE,
+	};
+	struct event_source plain = *from;
+	plain.labels = (struct slice){0};
+	memcpy(bare.id, hs->id, sizeof(bare.id));
+	return event_encode_handshake(out, &plain, &bare);
+}

@@ -1,0 +1,221 @@
+#include "event/certificate.h"
+#include "event/encoder.h"
+#include "event/parts.h"
+#include "peer/classes.h"
+
+#define DAY_S 86400
+
+/* Of a name as it was offered; the table of RFC 8446 B.1 and older. */
+static struct slice version_name(uint16_t version, char text[static 6])
+{
+	static const char digits[] = "0123456789abcdef";
+	switch (version) {
+	case 0x0304:
+		return SLICE("1.3");
+	case 0x0303:
+		return SLICE("1.2");
+	case 0x0302:
+		return SLICE("1.1");
+	case 0x0301:
+		return SLICE("1.0");
+	default:
+		break;
+	}
+	text[0] = '0';
+	text[1] = 'x';
+	for (int i = 0; i < 4; i++) {
+		text[2 + i] = digits[version >> (12 - 4 * i) & 15];
+	}
+	return slice_of(text, 6);
+}
+
+static void put_versions(struct encoder *e, const struct hello *hello)
+{
+	const enum event_field field = FIELD_TLSCRIBE_CLIENT_HELLO_VERSIONS;
+	struct json_mark mark;
+	if (!open_array(e, field, &mark)) {
+		return;
+	}
+	unsigned put = 0;
+	for (unsigned i = 0; i < hello->version_count && i < HELLO_VERSIONS_MAX; i++) {
+		char text[6];
+		put_element(e, field, version_name(hello->versions[i], text), &put);
+	}
+	close_array(e, field, mark);
+}
+
+/* RFC 7301 3.1: names, each behind its length. */
+static void put_alpn(struct encoder *e, const struct hello *hello)
+{
+	const enum event_field field = FIELD_TLSCRIBE_CLIENT_HELLO_ALPN;
+	struct json_mark mark;
+	if (hello->alpn_len == 0 || hello->alpn_len > HELLO_ALPN_MAX ||
+	    !open_array(e, field, &mark)) {
+		return;
+	}
+	unsigned put = 0;
+	size_t at = 0;
+	while (at < hello->alpn_len) {
+		size_t len = hello->alpn[at++];
+		if (len > hello->alpn_len - at) {
+			break;
+		}
+		put_element(e, field, slice_of(hello->alpn + at, len), &put);
+		at += len;
+	}
+	close_array(e, field, mark);
+}
+
+static void put_client_hello(struct encoder *e, const struct hello *hello)
+{
+	if (!hello->seen) {
+		return;
+	}
+	struct json_mark object = open_object(e, "client_hello");
+	put_hex(e, FIELD_TLSCRIBE_CLIENT_HELLO_SHA256, slice_of(hello->sha256, 32));
+	put_versions(e, hello);
+	put_alpn(e, hello);
+	put_u64(e, FIELD_TLSCRIBE_CLIENT_HELLO_CIPHER_COUNT, hello->cipher_count);
+	close_object(e, object);
+}
+
+static void put_finding(struct encoder *e, enum peer_class class, int depth, const char *detail,
+                        bool tolerated)
+{
+	struct json_mark element = open_element(e);
+	put_string(e, FIELD_TLSCRIBE_FINDINGS_CLASS, peer_class_row(class)->name);
+	if (depth >= 0) {
+		put_u64(e, FIELD_TLSCRIBE_FINDINGS_DEPTH, (uint64_t)depth);
+	}
+	put_string(e, FIELD_TLSCRIBE_FINDINGS_DETAIL, detail);
+	if (tolerated) {
+		put_bool(e, FIELD_TLSCRIBE_FINDINGS_TOLERATED, true);
+	}
+	close_element(e, element);
+}
+
+static void put_findings(struct encoder *e, const struct handshake *hs)
+{
+	struct json_mark mark;
+	if (!open_array(e, FIELD_TLSCRIBE_FINDINGS, &mark)) {
+		return;
+	}
+	const struct verdict *verdict = hs->verdict;
+	if (verdict == NULL) {
+		if (hs->detail != NULL) {
+			put_finding(e, hs->class, -1, hs->detail, false);
+		}
+	} else {
+		for (size_t i = 0; i < verdict->finding_count && i < VERDICT_FINDINGS_MAX; i++) {
+			const struct finding *f = &verdict->findings[i];
+			put_finding(e, f->class, f->depth, f->detail, (hs->tolerated >> i & 1) != 0);
+		}
+	}
+	close_array(e, FIELD_TLSCRIBE_FINDINGS, mark);
+}
+
+static void put_evidence(struct encoder *e, const struct handshake *hs)
+{
+	struct json_mark evidence = open_object(e, "evidence");
+	put_bool(e, FIELD_TLSCRIBE_EVIDENCE_REQUESTED, hs->requested);
+	if (hs->requested) {
+		put_bool(e, FIELD_TLSCRIBE_EVIDENCE_CA_NAMES, hs->ca_names);
+		put_bool(e, FIELD_TLSCRIBE_EVIDENCE_PRESENTED, hs->presented);
+	}
+	put_string(e, FIELD_TLSCRIBE_EVIDENCE_POSSESSION, possession_name(hs->possession));
+	if (hs->chain != NULL) {
+		put_u64(e, FIELD_TLSCRIBE_EVIDENCE_CHAIN_LENGTH, hs->chain->count);
+		put_hex(e, FIELD_TLSCRIBE_EVIDENCE_CHAIN_SHA256, slice_of(hs->chain->sha256, 32));
+	}
+	close_object(e, evidence);
+}
+
+static void put_path(struct encoder *e, const struct verdict *verdict)
+{
+	struct json_mark mark;
+	if (verdict->path_count > 0 && open_array(e, FIELD_TLSCRIBE_PATH, &mark)) {
+		for (size_t i = 0; i < verdict->path_count && i < VERDICT_PATH_MAX; i++) {
+			struct json_mark element = open_element(e);
+			put_string(e, FIELD_TLSCRIBE_PATH_SUBJECT, verdict->path[i].subject);
+			put_hex(e, FIELD_TLSCRIBE_PATH_SHA256,
+			        slice_of(verdict->path[i].sha256, 32));
+			close_element(e, element);
+		}
+		close_array(e, FIELD_TLSCRIBE_PATH, mark);
+	}
+	put_string(e, FIELD_TLSCRIBE_ANCHOR_FILE, verdict->anchor_file);
+}
+
+/* Rounded down, so that a certificate that has just expired does not have 0 days left. */
+static int64_t days_left(int64_t now_us, int64_t not_after_s)
+{
+	int64_t left_s = encoder_us(not_after_s) / 1000000 - now_us / 1000000;
+	return left_s >= 0 ? left_s / DAY_S : -((-left_s + DAY_S - 1) / DAY_S);
+}
+
+static void put_timing(struct encoder *e, const struct handshake *hs)
+{
+	struct json_mark timing = open_object(e, "timing");
+	if (hs->client_hello_us >= 0) {
+		put_i64(e, FIELD_TLSCRIBE_TIMING_CLIENT_HELLO_US, hs->client_hello_us);
+	}
+	if (hs->handshake_us >= 0) {
+		put_i64(e, FIELD_TLSCRIBE_TIMING_HANDSHAKE_US, hs->handshake_us);
+	}
+	if (hs->verify_us >= 0) {
+		put_i64(e, FIELD_TLSCRIBE_TIMING_VERIFY_US, hs->verify_us);
+	}
+	close_object(e, timing);
+}
+
+static void put_alert_and_policy(struct encoder *e, const struct handshake *hs)
+{
+	struct json_mark alert = open_object(e, "alert");
+	if (hs->tls.alert_sent >= 0) {
+		put_i64(e, FIELD_TLSCRIBE_ALERT_SENT, hs->tls.alert_sent);
+	}
+	if (hs->tls.alert_received >= 0) {
+		put_i64(e, FIELD_TLSCRIBE_ALERT_RECEIVED, hs->tls.alert_received);
+	}
+	close_object(e, alert);
+	if (hs->policy_sha256 != NULL) {
+		struct json_mark policy = open_object(e, "policy");
+		put_u64(e, FIELD_TLSCRIBE_POLICY_EPOCH, hs->policy_epoch);
+		put_hex(e, FIELD_TLSCRIBE_POLICY_SHA256, slice_of(hs->policy_sha256, 32));
+		close_object(e, policy);
+	}
+}
+
+void put_tlscribe(struct encoder *e, const struct handshake *hs, const struct ips *ips)
+{
+	const struct cert *leaf = certificate_leaf(hs);
+	struct json_mark object = open_object(e, "tlscribe");
+	put_log(e);
+	if (ips->peer.len > 0) {
+		struct json_mark peer = open_object(e, "peer");
+		put_text(e, FIELD_TLSCRIBE_PEER_IP, ips->peer);
+		put_u64(e, FIELD_TLSCRIBE_PEER_PORT, hs->peer.port);
+		close_object(e, peer);
+	}
+	put_client_hello(e, &hs->hello);
+	put_string(e, FIELD_TLSCRIBE_CLASS, peer_class_row(hs->class)->name);
+	put_findings(e, hs);
+	put_bool(e, FIELD_TLSCRIBE_VERIFIED, hs->verified);
+	put_string(e, FIELD_TLSCRIBE_VERIFY_MODE,
+	           hs->service != NULL ? hs->service->verify_mode : NULL);
+	put_string(e, FIELD_TLSCRIBE_DECISION, decision_name(hs->decision));
+	put_string(e, FIELD_TLSCRIBE_DENIED_BY, denied_by_name(hs->denied_by));
+	put_evidence(e, hs);
+	if (hs->verdict != NULL) {
+		put_path(e, hs->verdict);
+	}
+	if (leaf != NULL) {
+		put_i64(e, FIELD_TLSCRIBE_DAYS_LEFT, days_left(hs->end_us, leaf->not_after_s));
+		put_hex(e, FIELD_TLSCRIBE_SPKI_SHA256, slice_of(leaf->spki_sha256, 32));
+		put_usages(e, leaf);
+	}
+	put_alert_and_policy(e, hs);
+	put_timing(e, hs);
+	put_truncated(e);
+	close_object(e, object);
+}

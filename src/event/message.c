@@ -1,0 +1,149 @@
+#include "event/message.h"
+
+#include "event/certificate.h"
+#include "peer/classes.h"
+
+#define SERVICE_MAX 128 /* encoded bytes of a service's name, */
+#define SHOWN_MAX 256   /* and of a subject or server name: the whole is in its own field */
+#define DAY_S 86400
+
+void message_text(struct message *m, const char *text)
+{
+	size_t used;
+	m->len += json_escape(m->text + m->len, sizeof(m->text) - m->len, slice_text(text), &used);
+}
+
+void message_bounded(struct message *m, struct slice text, size_t max)
+{
+	size_t room = sizeof(m->text) - m->len;
+	size_t used;
+	m->len += json_escape(m->text + m->len, max < room ? max : room, text, &used);
+	if (used < text.len) {
+		message_text(m, "...");
+	}
+}
+
+void message_u64(struct message *m, uint64_t n)
+{
+	char text[21];
+	char *at = text + sizeof(text) - 1;
+	*at = '\0';
+	do {
+		*--at = (char)('0' + n % 10);
+		n /= 10;
+	} while (n != 0);
+	message_text(m, at);
+}
+
+void message_count(struct message *m, uint64_t n, const char *noun)
+{
+	message_u64(m, n);
+	message_text(m, " ");
+	message_text(m, noun);
+	if (n != 1) {
+		message_text(m, "s");
+	}
+}
+
+/* "client certificate", or which one above it: of an issuer it must not be said that it is the
+ * client's. */
+static void certificate_at(struct message *m, int depth)
+{
+	if (depth == 0) {
+		message_text(m, "client certificate");
+	} else {
+		message_text(m, "issuing certificate ");
+		message_u64(m, (uint64_t)depth);
+	}
+}
+
+static void whole_days(struct message *m, int64_t seconds)
+{
+	if (seconds < DAY_S) {
+		message_text(m, "less than a day");
+	} else {
+		message_count(m, (uint64_t)(seconds / DAY_S), "day");
+	}
+}
+
+/* What is wrong with the dates of the primary finding's certificate; false: nothing that a
+ * number of days could tell. */
+static bool wrong_dates(struct message *m, const struct verdict *verdict, int64_t now_s)
+{
+	const struct finding *first = &verdict->findings[0];
+	if (verdict->finding_count == 0 || first->at_s == 0) {
+		return false;
+	}
+	int64_t at_s = encoder_us(first->at_s) / 1000000;
+	if (first->class == CLASS_EXPIRED && at_s < now_s) {
+		certificate_at(m, first->depth);
+		message_text(m, " expired ");
+		whole_days(m, now_s - at_s);
+		message_text(m, " ago");
+		return true;
+	}
+	if (first->class == CLASS_NOT_YET_VALID && at_s > now_s) {
+		certificate_at(m, first->depth);
+		message_text(m, " becomes valid only in ");
+		whole_days(m, at_s - now_s);
+		return true;
+	}
+	return false;
+}
+
+static void fault(struct message *m, const struct handshake *hs)
+{
+	static const char client[] = "the client certificate";
+	const char *text = peer_class_row(hs->class)->sentence;
+	if (hs->verdict != NULL && wrong_dates(m, hs->verdict, hs->end_us / 1000000)) {
+		return;
+	}
+	if (hs->verdict != NULL && hs->verdict->depth > 0 &&
+	    strncmp(text, client, sizeof(client) - 1) == 0) {
+		certificate_at(m, hs->verdict->depth);
+		message_text(m, text + sizeof(client) - 1);
+	} else {
+		message_text(m, strncmp(text, "the ", 4) == 0 ? text + 4 : text);
+	}
+}
+
+void message_handshake(struct message *m, const struct handshake *hs)
+{
+	const struct cert *leaf = certificate_leaf(hs);
+	m->len = 0;
+	if (hs->service != NULL && hs->service->name != NULL) {
+		message_bounded(m, slice_text(hs->service->name), SERVICE_MAX);
+		message_text(m, ": ");
+	}
+	fault(m, hs);
+	const char *detail = hs->detail;
+	if (hs->verdict != NULL) {
+		detail = hs->verdict->finding_count > 0 ? hs->verdict->findings[0].detail : NULL;
+	}
+	if (detail != NULL) {
+		message_text(m, ": ");
+		message_text(m, detail);
+	}
+	if (hs->decision == DECISION_ALLOW_TOLERATED) {
+		message_text(m, ", tolerated");
+	} else if (hs->decision == DECISION_ALLOW_UNVERIFIED && hs->class != CLASS_NOT_CHECKED) {
+		message_text(m, ", let through");
+	}
+	if (leaf != NULL) {
+		struct slice name = certificate_common_name(&leaf->subject);
+		if (name.len > 0) {
+			message_text(m, " (CN=");
+			message_bounded(m, name, SHOWN_MAX);
+			message_text(m, ")");
+		} else if (leaf->subject.text.len > 0) {
+			message_text(m, " (");
+			message_bounded(m, leaf->subject.text, SHOWN_MAX);
+			message_text(m, ")");
+		}
+	} else if (hs->class == CLASS_UNKNOWN_SERVER_NAME && hs->hello.has_server_name) {
+		message_text(m, " (");
+		message_bounded(m, slice_of(hs->hello.server_name, hs->hello.server_name_len),
+		                SHOWN_MAX);
+		message_text(m, ")");
+	}
+}

@@ -1,0 +1,25 @@
+/* The one sentence of an entry, for people. Only for event/. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/slice.h"
+#include "event/event.h"
+#include "event/json.h"
+
+/* Escaped text that grows up to what a string may have. */
+struct message {
+	size_t len;
+	uint8_t text[JSON_TEXT_MAX];
+};
+
+void message_text(struct message *m, const char *text);
+/* At most `max` encoded bytes of it; three dots stand for the rest. */
+void message_bounded(struct message *m, struct slice text, size_t max);
+void message_u64(struct message *m, uint64_t n);
+/* "1 day", "3 days". */
+void message_count(struct message *m, uint64_t n, const char *noun);
+
+/* "partner-a: client certificate expired 3 days ago (CN=acme-7)" */
+void message_handshake(struct message *m, const struct handshake *hs);
