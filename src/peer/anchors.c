@@ -1,14 +1,12 @@
 /* CA files: PEM blocks to anchors. Nothing is skipped quietly that could be a CA somebody counts on. */
 #include "peer/anchors.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <gnutls/gnutls.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "base/buf.h"
 #include "base/err.h"
+#include "base/file.h"
 
 #define FILE_BYTES_MAX (16U << 20)
 
@@ -21,69 +19,6 @@ struct source {
 
 #define complain(source, format, ...) \
 	diag_error((source)->diag, (source)->file, (source)->path->at, "CA file %s: " format, (source)->path->text, __VA_ARGS__)
-
-static int read_all(int fd, uint8_t *to, size_t size, size_t *len)
-{
-	for (*len = 0; *len < size;) {
-		ssize_t n = read(fd, to + *len, size - *len);
-		if (n == -1 && errno == EINTR) {
-			continue;
-		}
-		if (n == -1) {
-			return err_from_errno();
-		}
-		if (n == 0) {
-			break;
-		}
-		*len += (size_t)n;
-	}
-	return E_OK;
-}
-
-/* The whole file on the heap. */
-static int load(const struct source *source, uint8_t **out, size_t *len)
-{
-	int err = E_OK;
-	/* O_NONBLOCK: a FIFO by that name must not hold up the start. */
-	int fd = open(source->path->text, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (fd == -1) {
-		err = err_from_errno();
-		complain(source, "%s", err_text(err));
-		return err;
-	}
-	struct stat st;
-	if (fstat(fd, &st) == -1) {
-		err = err_from_errno();
-		complain(source, "%s", err_text(err));
-		goto close_fd;
-	}
-	if (!S_ISREG(st.st_mode)) {
-		err = E_INVALID;
-		complain(source, "%s", "is no regular file");
-		goto close_fd;
-	}
-	if (st.st_size > (off_t)FILE_BYTES_MAX) {
-		err = E_LIMIT;
-		complain(source, "is larger than %u MiB", FILE_BYTES_MAX >> 20);
-		goto close_fd;
-	}
-	*out = malloc((size_t)st.st_size + 1);
-	if (*out == NULL) {
-		err = E_NOMEM;
-		complain(source, "%s", err_text(err));
-		goto close_fd;
-	}
-	err = read_all(fd, *out, (size_t)st.st_size, len);
-	if (err != E_OK) {
-		complain(source, "%s", err_text(err));
-		free(*out);
-		*out = NULL;
-	}
-
-close_fd:
-	close(fd);
-	return err;
-}
 
 static bool already_there(const struct trust *trust, const struct cert *cert)
 {
@@ -230,11 +165,16 @@ static int read_blocks(const struct source *source, const char *path, struct sli
 int anchors_read(struct trust *trust, const struct config_text *path, const char *file, struct diag *diag)
 {
 	struct source source = {trust, path, file, diag};
-	uint8_t *data = NULL;
-	size_t len = 0;
-	int err = load(&source, &data, &len);
+	struct buf text;
+	buf_init(&text, FILE_BYTES_MAX);
+	int err = file_read(&text, path->text, FILE_BYTES_MAX);
+	if (err == E_LIMIT) {
+		complain(&source, "is larger than %u MiB", FILE_BYTES_MAX >> 20);
+	} else if (err != E_OK) {
+		complain(&source, "%s", err_text(err));
+	}
 	if (err != E_OK) {
-		return err;
+		goto release_text;
 	}
 	/* The configuration may go before the trust does. */
 	size_t name_len = strlen(path->text);
@@ -242,10 +182,12 @@ int anchors_read(struct trust *trust, const struct config_text *path, const char
 	if (name == NULL) {
 		complain(&source, "%s", err_text(E_NOMEM));
 		err = E_NOMEM;
-	} else {
-		memcpy(name, path->text, name_len);
-		err = read_blocks(&source, name, slice_of(data, len));
+		goto release_text;
 	}
-	free(data);
+	memcpy(name, path->text, name_len);
+	err = read_blocks(&source, name, buf_slice(&text));
+
+release_text:
+	buf_release(&text);
 	return err;
 }

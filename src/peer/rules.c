@@ -129,8 +129,10 @@ bool rules_check_path(struct findings *findings, const struct trust *trust, cons
 		}
 	}
 	check_path_lengths(findings, path, count);
+	/* Leaf and root are no intermediates, be the root trusted or not. */
 	size_t above = count - 1;
-	size_t intermediates = anchored && above > 0 ? above - 1 : above;
+	bool rooted = anchored || path[count - 1]->x509->self_issued;
+	size_t intermediates = rooted && above > 0 ? above - 1 : above;
 	if (intermediates > trust->max_depth) {
 		findings_add(findings, CLASS_CHAIN_TOO_LONG, (int)trust->max_depth + 1, 0, 0, NULL);
 	}
