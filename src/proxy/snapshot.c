@@ -114,7 +114,7 @@ static void release_service(struct service *service)
 	tls_service_free(&service->tls);
 	upstream_free(&service->upstream);
 	tolerate_free(&service->tolerate);
-	trust_free(&service->trust);
+	trust_free(service->trust);
 	free((void *)service->event.labels.data);
 }
 

@@ -213,6 +213,8 @@ int tls_service_new(struct tls_service **out, const struct config_service *confi
 	if (gnutls_certificate_allocate_credentials(&service->credentials) != 0) {
 		goto free_service;
 	}
+	/* Without this, set_x509_key_mem2() does not say which number a certificate got. */
+	gnutls_certificate_set_flags(service->credentials, GNUTLS_CERTIFICATE_API_V2);
 	if (config->certificate_count > TLS_CERTIFICATES_MAX || config->tls.alpn.count > TLS_ALPN_MAX) {
 		diag_error(diag, file, config->at, "service %s: at most %d certificates and %d alpn names", config->name.text,
 		           TLS_CERTIFICATES_MAX, TLS_ALPN_MAX);

@@ -1,6 +1,7 @@
 #include "tls/session.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,6 +33,15 @@ struct tls_session {
 	unsigned last_message;     /* newest incoming handshake message type */
 	bool proven;
 };
+
+/* What a session speaks until its ClientHello chooses the service: GnuTLS reads no record without. */
+static gnutls_priority_t first_priority;
+static pthread_once_t first_once = PTHREAD_ONCE_INIT;
+
+static void make_first_priority(void)
+{
+	BUG_IF(gnutls_priority_init(&first_priority, "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2", NULL) != 0);
+}
 
 static ssize_t on_pull(gnutls_transport_ptr_t ptr, void *data, size_t len)
 {
@@ -208,6 +218,11 @@ int tls_session_new(struct tls_session **out, const struct tls_owner *ops, void 
 	if (gnutls_init(&s->gnutls, GNUTLS_SERVER | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL | GNUTLS_NO_TICKETS |
 	                                GNUTLS_NO_AUTO_SEND_TICKET) != 0) {
 		free(s);
+		return E_NOMEM;
+	}
+	pthread_once(&first_once, make_first_priority);
+	if (gnutls_priority_set(s->gnutls, first_priority) != 0) {
+		tls_session_free(&s);
 		return E_NOMEM;
 	}
 	gnutls_session_set_ptr(s->gnutls, s);
