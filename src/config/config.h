@@ -47,7 +47,7 @@ struct config_tolerate_item {
 	struct config_text name; /* class name, X509_V_ERR_ name or number: policy/tolerate.c knows them */
 	int depth;               /* -1: any */
 	int64_t for_s;           /* age of the fault at most, seconds; -1: any */
-	int64_t until_s;         /* the tolerance itself ends, seconds since 1970 UTC; INT64_MAX: never */
+	int64_t until_s; /* the tolerance itself ends, seconds since 1970 UTC; INT64_MAX: never */
 };
 
 struct config_tolerate {
@@ -72,8 +72,9 @@ struct config_client {
 	struct mark at;
 	enum verify_mode verify;
 	struct mark verify_at;
-	bool ca_names;           /* default: true, false for passthrough */
-	struct config_texts ca;  /* PEM files */
+	bool ca_names;              /* default: true, false for passthrough */
+	struct mark ca_names_at;    /* line 0: not given */
+	struct config_texts ca;     /* PEM files */
 	struct config_text purpose; /* "clientAuth", "any" or a dotted OID */
 	enum profile profile;
 	unsigned max_depth; /* intermediates */
@@ -108,8 +109,8 @@ struct config_service {
 };
 
 struct config_listener {
-	struct config_text bind; /* HOST:PORT, [IPv6]:PORT or unix:/path; checked for shape */
-	unsigned mode;           /* of the unix socket; 0: left to the umask */
+	struct config_text bind;      /* HOST:PORT, [IPv6]:PORT or unix:/path; checked for shape */
+	unsigned mode;                /* of the unix socket; 0: left to the umask */
 	struct config_texts services; /* names; empty: every service */
 };
 
@@ -130,9 +131,9 @@ struct config_timeouts {
 };
 
 struct config {
-	char *path;          /* as given on the command line */
-	char *canonical;     /* the document re-printed in one canonical form, for audit.config; no secrets are in it */
-	uint8_t sha256[32];  /* of the file's bytes */
+	char *path; /* as given on the command line */
+	char *canonical; /* the document re-printed in one canonical form, for audit.config; no secrets are in it */
+	uint8_t sha256[32]; /* of the file's bytes */
 
 	struct config_text node;
 	struct config_text origin;
@@ -154,5 +155,6 @@ struct config {
  * only when none of them is an error. E_INVALID: the file is wrong; E_NOT_FOUND, E_ACCESS, E_IO: it cannot be read. */
 int config_load(struct config **out, const char *path, struct diag *diag);
 /* The same from memory (`name` stands for the path, relative paths count from the working directory). */
-int config_parse(struct config **out, const char *name, const void *text, size_t len, struct diag *diag);
+int config_parse(struct config **out, const char *name, const void *text, size_t len,
+                 struct diag *diag);
 void config_free(struct config **config);

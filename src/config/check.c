@@ -1,0 +1,215 @@
+#include "config/check.h"
+
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "config/quote.h"
+#include "config/routes.h"
+#include "config/value.h"
+
+/* Host names may be anything the administrator liked; a node name becomes part of ids and paths. */
+static int default_node(struct config *config, struct diag *diag)
+{
+	char name[256] = "";
+	if (gethostname(name, sizeof(name) - 1) == -1) {
+		name[0] = '\0';
+	}
+	const char *why = value_check(FORMAT_NAME, name);
+	if (why != NULL || strlen(name) > 64) {
+		char shown[QUOTE_MAX];
+		diag_error(diag, config->path, (struct mark){0},
+		           "node is missing, and the host name %s cannot be it: it %s",
+		           quote(shown, name), why != NULL ? why : "is longer than 64 bytes");
+		return E_OK;
+	}
+	config->node.text = strdup(name);
+	return config->node.text == NULL ? E_NOMEM : E_OK;
+}
+
+int check_computed(struct config *config, struct diag *diag)
+{
+	int err = E_OK;
+	/* With a line, it was given and is wrong. */
+	if (config->node.text == NULL && diag->errors == 0) {
+		err = default_node(config, diag);
+	}
+	if (err == E_OK && config->origin.text == NULL && config->node.text != NULL) {
+		config->origin.text = strdup(config->node.text);
+		err = config->origin.text == NULL ? E_NOMEM : E_OK;
+	}
+	for (size_t i = 0; i < config->service_count; i++) {
+		struct config_client *client = &config->services[i].client;
+		if (client->ca_names_at.line == 0) {
+			client->ca_names = client->verify != VERIFY_PASSTHROUGH;
+		}
+	}
+	return err;
+}
+
+static void check_user(const struct config *config, struct diag *diag)
+{
+	if (config->user.text == NULL) {
+		return;
+	}
+	if (getpwnam(config->user.text) == NULL) {
+		diag_error(diag, config->path, config->user.at,
+		           "user: there is no user %s on this machine", config->user.text);
+	}
+}
+
+static void check_tolerate(const struct config *config, const struct config_client *client,
+                           struct diag *diag)
+{
+	const struct config_tolerate *tolerate = &client->tolerate;
+	if (tolerate->mode == TOLERATE_NONE) {
+		return;
+	}
+	if (config->zero_tolerance) {
+		diag_error(diag, config->path, tolerate->at,
+		           "tolerate is refused: the file says zero_tolerance: true");
+		return;
+	}
+	if (client->verify_at.line != 0 && client->verify == VERIFY_NONE) {
+		diag_warn(diag, config->path, tolerate->at,
+		          "tolerate does nothing beside verify: none");
+		return;
+	}
+	if (tolerate->mode == TOLERATE_ALL) {
+		diag_warn(diag, config->path, tolerate->at,
+		          "tolerate: all lets in whoever holds any certificate, such as a "
+		          "self-signed one");
+	}
+	int64_t now_s = clock_wall_us() / 1000000;
+	for (size_t i = 0; i < tolerate->count; i++) {
+		const struct config_tolerate_item *item = &tolerate->items[i];
+		/* 0: what was given is no date, which is an error already. */
+		if (item->name.text != NULL && item->until_s > 0 && item->until_s <= now_s) {
+			char date[VALUE_TEXT_MAX];
+			diag_warn(diag, config->path, item->name.at,
+			          "tolerate: %s has ended on %s, and is not tolerated any more",
+			          item->name.text, value_print_date(date, item->until_s));
+		}
+	}
+}
+
+static void check_client(const struct config *config, const struct config_service *service,
+                         struct diag *diag)
+{
+	const struct config_client *client = &service->client;
+	check_tolerate(config, client, diag);
+	if (client->verify_at.line == 0) {
+		return;
+	}
+	bool has_ca = client->ca.at.line != 0;
+	switch (client->verify) {
+	case VERIFY_NONE:
+		/* An error, no warning: whoever names a CA believes that clients are checked against it. */
+		if (has_ca) {
+			diag_error(
+				diag, config->path, client->ca.at,
+				"ca beside verify: none: nobody would be asked for a certificate");
+		}
+		return;
+	case VERIFY_OPTIONAL:
+	case VERIFY_REQUIRED:
+		if (!has_ca) {
+			diag_error(diag, config->path, client->verify_at,
+			           "verify: %s needs a ca to verify with",
+			           client->verify == VERIFY_OPTIONAL ? "optional" : "required");
+		}
+		return;
+	case VERIFY_PASSTHROUGH:
+		if (config->zero_tolerance) {
+			diag_error(diag, config->path, client->verify_at,
+			           "verify: passthrough is refused: the file says zero_tolerance: "
+			           "true");
+		} else {
+			diag_warn(diag, config->path, client->verify_at,
+			          "verify: passthrough, and nothing else denies: everybody gets "
+			          "in, with or without a certificate");
+		}
+		return;
+	}
+}
+
+static void check_names(const struct config *config, const struct config_service *service,
+                        struct diag *diag)
+{
+	/* Without a name it was wrong as a whole, or has enough to answer for. */
+	if (service->name.text != NULL && service->server_names.at.line == 0 &&
+	    !service->is_default) {
+		diag_error(diag, config->path, service->at,
+		           "the service has neither server_names nor default: true: nobody could "
+		           "reach it");
+	}
+}
+
+struct service_name {
+	const char *text;
+	struct mark at;
+};
+
+static int compare_names(const void *a, const void *b)
+{
+	const struct service_name *x = a, *y = b;
+	int order = strcmp(x->text, y->text);
+	if (order != 0) {
+		return order;
+	}
+	return x->at.line != y->at.line
+	               ? (x->at.line > y->at.line) - (x->at.line < y->at.line)
+	               : (x->at.column > y->at.column) - (x->at.column < y->at.column);
+}
+
+static void check_service_names(const struct config *config, struct diag *diag)
+{
+	struct service_name *names = calloc(config->service_count + 1, sizeof(names[0]));
+	if (names == NULL) {
+		diag_error(diag, config->path, (struct mark){0}, "out of memory");
+		return;
+	}
+	size_t n = 0;
+	for (size_t i = 0; i < config->service_count; i++) {
+		const struct config_text *name = &config->services[i].name;
+		if (name->text != NULL) {
+			names[n++] = (struct service_name){name->text, name->at};
+		}
+	}
+	qsort(names, n, sizeof(names[0]), compare_names);
+	for (size_t i = 1; i < n; i++) {
+		if (strcmp(names[i].text, names[i - 1].text) == 0) {
+			diag_error(diag, config->path, names[i].at,
+			           "a service named %s is in line %u already", names[i].text,
+			           names[i - 1].at.line);
+		}
+	}
+	free(names);
+}
+
+static void check_listener_mode(const struct config *config, const struct config_listener *listener,
+                                struct diag *diag)
+{
+	if (listener->mode != 0 && listener->bind.text != NULL &&
+	    strncmp(listener->bind.text, "unix:", 5) != 0) {
+		diag_error(diag, config->path, listener->bind.at,
+		           "mode is for unix sockets, and %s is none", listener->bind.text);
+	}
+}
+
+void check_config(const struct config *config, struct diag *diag)
+{
+	check_user(config, diag);
+	check_service_names(config, diag);
+	for (size_t i = 0; i < config->service_count; i++) {
+		check_names(config, &config->services[i], diag);
+		check_client(config, &config->services[i], diag);
+	}
+	for (size_t i = 0; i < config->listener_count; i++) {
+		check_listener_mode(config, &config->listeners[i], diag);
+	}
+	routes_check(config, diag);
+}
