@@ -1,0 +1,317 @@
+#include "policy/tolerate.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/bug.h"
+#include "base/buf.h"
+#include "base/err.h"
+
+#define NAME_MAX_LEN 63 /* longer than any known name: not compared further */
+
+struct item {
+	enum peer_class class;
+	unsigned code; /* 0: any of the class */
+	int depth;     /* -1: any */
+	int64_t for_s; /* -1: any */
+	int64_t until_s;
+};
+
+struct tolerate {
+	enum tolerate_mode mode;
+	size_t count;
+	struct item items[];
+};
+
+static const struct openssl_name {
+	const char *name;
+	unsigned number;
+	enum peer_class class;
+	unsigned code;
+} openssl_names[] = {
+#define X509_V_ERR(name, number, class, code) {"X509_V_ERR_" #name, number, CLASS_##class, code},
+#include "policy/x509_v_err.def"
+#undef X509_V_ERR
+};
+#define OPENSSL_NAMES (sizeof(openssl_names) / sizeof(openssl_names[0]))
+
+/* How many characters to insert, delete or exchange (Levenshtein); both at most NAME_MAX_LEN long. */
+static unsigned distance(const char *a, const char *b)
+{
+	unsigned row[NAME_MAX_LEN + 1];
+	size_t b_len = strlen(b);
+	for (size_t k = 0; k <= b_len; k++) {
+		row[k] = (unsigned)k;
+	}
+	for (size_t i = 0; a[i] != '\0'; i++) {
+		unsigned diagonal = row[0];
+		row[0] = (unsigned)i + 1;
+		for (size_t k = 0; k < b_len; k++) {
+			unsigned change = diagonal + (a[i] == b[k] ? 0 : 1);
+			unsigned other = (row[k] < row[k + 1] ? row[k] : row[k + 1]) + 1;
+			diagonal = row[k + 1];
+			row[k + 1] = change < other ? change : other;
+		}
+	}
+	return row[b_len];
+}
+
+/* The tolerable name that is most like it; NULL if none is. */
+static const char *nearest(const char *name)
+{
+	const char *best = NULL;
+	size_t len = strlen(name);
+	/* Half of it wrong is another word. */
+	unsigned least = (unsigned)len / 2 + 1;
+	if (len == 0 || len > NAME_MAX_LEN) {
+		return NULL;
+	}
+	for (unsigned i = 0; i < CLASS_COUNT + OPENSSL_NAMES; i++) {
+		bool is_class = i < CLASS_COUNT;
+		const char *known = is_class ? peer_class_row((enum peer_class)i)->name : openssl_names[i - CLASS_COUNT].name;
+		if (is_class && !peer_class_row((enum peer_class)i)->tolerable) {
+			continue;
+		}
+		unsigned far = distance(name, known);
+		if (far < least) {
+			least = far;
+			best = known;
+		}
+	}
+	return best;
+}
+
+/* Decimal digits alone, below a million. */
+static bool read_number(const char *text, unsigned *out)
+{
+	size_t len = strlen(text);
+	if (len == 0 || len > 6 || strspn(text, "0123456789") != len) {
+		return false;
+	}
+	*out = (unsigned)strtoul(text, NULL, 10);
+	return true;
+}
+
+static bool find_number(unsigned number, struct item *item)
+{
+	for (size_t i = 0; i < OPENSSL_NAMES; i++) {
+		if (openssl_names[i].number == number) {
+			item->class = openssl_names[i].class;
+			item->code = openssl_names[i].code;
+			return true;
+		}
+	}
+	for (unsigned i = 0; i < CLASS_COUNT; i++) {
+		const struct peer_class_row *row = peer_class_row((enum peer_class)i);
+		if (row->code_leaf == number || row->code_issuer == number) {
+			item->class = (enum peer_class)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool find_name(const char *name, struct item *item)
+{
+	unsigned number;
+	if (read_number(name, &number)) {
+		return find_number(number, item);
+	}
+	for (size_t i = 0; i < OPENSSL_NAMES; i++) {
+		if (strcmp(openssl_names[i].name, name) == 0) {
+			item->class = openssl_names[i].class;
+			item->code = openssl_names[i].code;
+			return true;
+		}
+	}
+	item->class = peer_class_by_name(name);
+	return item->class != CLASS_COUNT;
+}
+
+/* Is this a class with a date to count from? */
+static bool has_date(enum peer_class class)
+{
+	return class == CLASS_EXPIRED || class == CLASS_NOT_YET_VALID;
+}
+
+static bool compile(struct item *out, const struct config_tolerate_item *from, const char *file, struct diag *diag)
+{
+	*out = (struct item){.depth = from->depth, .for_s = from->for_s, .until_s = from->until_s};
+	const char *name = from->name.text == NULL ? "" : from->name.text;
+	if (!find_name(name, out)) {
+		const char *like = nearest(name);
+		diag_error(diag, file, from->name.at, "tolerate: there is no class \"%s\"%s%s%s", name,
+		           like == NULL ? "" : "; did you mean ", like == NULL ? "" : like, like == NULL ? "" : "?");
+		return false;
+	}
+	if (!peer_class_row(out->class)->tolerable) {
+		diag_error(diag, file, from->name.at, "tolerate: %s can never be tolerated", peer_class_row(out->class)->name);
+		return false;
+	}
+	if (out->for_s >= 0 && !has_date(out->class)) {
+		diag_error(diag, file, from->name.at, "tolerate: `for` needs a date to count from, which expired and not_yet_valid have, not %s",
+		           peer_class_row(out->class)->name);
+		return false;
+	}
+	return true;
+}
+
+int tolerate_new(struct tolerate **out, const struct config_tolerate *config, const char *file, struct diag *diag)
+{
+	size_t count = config->mode == TOLERATE_LIST ? config->count : 0;
+	if (count > (SIZE_MAX - sizeof(struct tolerate)) / sizeof(struct item)) {
+		return E_NOMEM;
+	}
+	struct tolerate *tolerate = calloc(1, sizeof(*tolerate) + count * sizeof(tolerate->items[0]));
+	if (tolerate == NULL) {
+		return E_NOMEM;
+	}
+	tolerate->mode = config->mode;
+	tolerate->count = count;
+	bool good = true;
+	for (size_t i = 0; i < count; i++) {
+		good = compile(&tolerate->items[i], &config->items[i], file, diag) && good;
+	}
+	if (!good) {
+		free(tolerate);
+		return E_INVALID;
+	}
+	*out = tolerate;
+	return E_OK;
+}
+
+void tolerate_free(struct tolerate **tolerate)
+{
+	free(*tolerate);
+	*tolerate = NULL;
+}
+
+static bool forgives(const struct item *item, const struct finding *finding, int64_t now_s)
+{
+	if (item->class != finding->class || (item->code != 0 && item->code != finding->code) ||
+	    (item->depth >= 0 && item->depth != finding->depth) || now_s >= item->until_s) {
+		return false;
+	}
+	if (item->for_s < 0) {
+		return true;
+	}
+	int64_t age = finding->class == CLASS_EXPIRED ? now_s - finding->at_s : finding->at_s - now_s;
+	return age <= item->for_s;
+}
+
+static bool is_forgiven(const struct tolerate *tolerate, const struct finding *finding, int64_t now_s)
+{
+	/* The table has the last word, whatever was compiled. */
+	if (!peer_class_row(finding->class)->tolerable) {
+		return false;
+	}
+	if (tolerate->mode == TOLERATE_ALL) {
+		return true;
+	}
+	for (size_t i = 0; i < tolerate->count; i++) {
+		if (forgives(&tolerate->items[i], finding, now_s)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+uint32_t tolerate_match(const struct tolerate *tolerate, const struct verdict *verdict, int64_t now_s)
+{
+	_Static_assert(VERDICT_FINDINGS_MAX <= 32, "a bit each");
+	uint32_t forgiven = 0;
+	for (size_t i = 0; i < verdict->finding_count; i++) {
+		if (is_forgiven(tolerate, &verdict->findings[i], now_s)) {
+			forgiven |= UINT32_C(1) << i;
+		}
+	}
+	return forgiven;
+}
+
+/* In the largest unit that goes up: 7d, 90m. */
+static void put_duration(struct buf *b, int64_t seconds)
+{
+	static const struct {
+		int64_t seconds;
+		char unit;
+	} units[] = {{86400, 'd'}, {3600, 'h'}, {60, 'm'}, {1, 's'}};
+	size_t i = 0;
+	while (seconds % units[i].seconds != 0) {
+		i++;
+	}
+	if (seconds == 0) {
+		i = 3;
+	}
+	buf_append_i64(b, seconds / units[i].seconds);
+	buf_append_byte(b, (uint8_t)units[i].unit);
+}
+
+/* A date, with the time of day if it is not midnight UTC. */
+static void put_time(struct buf *b, int64_t when_s)
+{
+	time_t when = (time_t)when_s;
+	struct tm tm;
+	char text[64];
+	if (gmtime_r(&when, &tm) == NULL) {
+		buf_append_i64(b, when_s);
+		return;
+	}
+	size_t len = strftime(text, sizeof(text), when_s % 86400 == 0 ? "%Y-%m-%d" : "%Y-%m-%dT%H:%M:%SZ", &tm);
+	buf_append(b, text, len);
+}
+
+static void put_condition(struct buf *b, bool *opened)
+{
+	buf_append_text(b, *opened ? ", " : " (");
+	*opened = true;
+}
+
+static void put_item(struct buf *b, const struct item *item)
+{
+	bool opened = false;
+	buf_append_text(b, peer_class_row(item->class)->name);
+	if (item->code != 0) {
+		put_condition(b, &opened);
+		buf_append_text(b, "code ");
+		buf_append_u64(b, item->code);
+	}
+	if (item->depth >= 0) {
+		put_condition(b, &opened);
+		buf_append_text(b, "depth ");
+		buf_append_i64(b, item->depth);
+	}
+	if (item->for_s >= 0) {
+		put_condition(b, &opened);
+		buf_append_text(b, "for ");
+		put_duration(b, item->for_s);
+	}
+	if (item->until_s != INT64_MAX) {
+		put_condition(b, &opened);
+		buf_append_text(b, "until ");
+		put_time(b, item->until_s);
+	}
+	if (opened) {
+		buf_append_byte(b, ')');
+	}
+}
+
+void tolerate_describe(const struct tolerate *tolerate, char *out, size_t cap)
+{
+	BUG_IF(cap == 0);
+
+	struct buf b;
+	buf_init_fixed(&b, out, cap - 1);
+	if (tolerate->mode == TOLERATE_ALL) {
+		buf_append_text(&b, "all");
+	} else if (tolerate->count == 0) {
+		buf_append_text(&b, "none");
+	}
+	for (size_t i = 0; i < tolerate->count; i++) {
+		if (i > 0) {
+			buf_append_text(&b, ", ");
+		}
+		put_item(&b, &tolerate->items[i]);
+	}
+	out[b.len] = '\0';
+}
