@@ -96,8 +96,10 @@ def s_client(address, name, client=None, version=None, text="ping\n", *more):
     """openssl s_client; sends the text and reads until the other side ends or the text has come back."""
     command = ["openssl", "s_client", "-connect", address, "-servername", name, "-nocommands", "-ign_eof"]
     if client is not None:
-        # No -cert_chain check by s_client: -cert takes the leaf, the rest comes from the same file.
-        command += ["-cert", str(client.chain_file), "-cert_chain", str(client.chain_file), "-key", str(client.key_file)]
+        # -cert takes the first of the file alone.
+        command += ["-cert", str(client.chain_file), "-key", str(client.key_file)]
+        if len(client.chain) > 1:
+            command += ["-cert_chain", str(client.issuers_file)]
     if version:
         command += ["-tls" + version.replace(".", "_")]
     return talk(command + list(more), text)

@@ -76,7 +76,7 @@ def check(event, name, *, decision, denied_by=None, version=None, mode=None, ser
         assert facts["evidence"].get("possession") == possession, about
     if chain_length is not None:
         assert facts["evidence"].get("chain_length", 0) == chain_length, about
-        assert facts["evidence"]["presented"] is (chain_length > 0), about
+        assert facts["evidence"].get("presented", False) is (chain_length > 0), about
     if depth is not None:
         mine = [f for f in facts["findings"] if f["class"] == name]
         assert mine and mine[0]["depth"] == depth, f"no {name} at depth {depth} {about}"

@@ -100,6 +100,8 @@ class Identity:
         self.key_file.write_bytes(key_pem(key))
         self.key_file.chmod(0o600)
         self.chain_file.write_bytes(b"".join(pem(c) for c in chain))
+        self.issuers_file = base.with_name(label + ".issuers.pem")
+        self.issuers_file.write_bytes(b"".join(pem(c) for c in chain[1:]))
         self.der_files = []
         for depth, one in enumerate(chain):
             path = base.with_name(f"{label}.{depth}.der")
@@ -162,6 +164,13 @@ class Pki:
         if kind not in self.cache:
             self.cache[kind] = getattr(self, "client_" + kind)()
         return self.cache[kind]
+
+    def storm(self):
+        """Makes the clients that the Go program storm reads; gives their folder."""
+        for kind in ("good", "expired", "self_signed", "unknown_issuer", "malformed_certificate", "possession_failed",
+                     "many"):
+            self.client(kind)
+        return str(self.folder)
 
     def client_good(self):
         return self.leaf("good", self.dev, names=[(der.DNS, "good.partner.example"), (der.EMAIL, "ops@partner.example")])
