@@ -8,7 +8,7 @@
 
 #define PIECE 16384
 
-int file_read(struct buf *out, const char *path, size_t max)
+int file_load(struct buf *out, const char *path, size_t max)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd == -1) {

@@ -9,4 +9,4 @@
 
 /* Appends the content to `out`; nothing is appended on failure. E_LIMIT: longer than max bytes or
  * than `out` may grow; else errno as E_*. */
-int file_read(struct buf *out, const char *path, size_t max);
+int file_load(struct buf *out, const char *path, size_t max);

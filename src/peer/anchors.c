@@ -1,7 +1,8 @@
-/* CA files: PEM blocks to anchors. Nothing is skipped quietly that could be a CA somebody counts on. */
+/* CA files: PEM blocks to anchors. Nothing is skipped quietly that could be a CA somebody counts
+ * on. */
 #include "peer/anchors.h"
 
-#include <gnutls/gnutls.h>
+#include <gnutls/x509.h>
 #include <stdlib.h>
 
 #include "base/buf.h"
@@ -18,7 +19,8 @@ struct source {
 };
 
 #define complain(source, format, ...) \
-	diag_error((source)->diag, (source)->file, (source)->path->at, "CA file %s: " format, (source)->path->text, __VA_ARGS__)
+	diag_error((source)->diag, (source)->file, (source)->path->at, "CA file %s: " format, \
+	           (source)->path->text, __VA_ARGS__)
 
 static bool already_there(const struct trust *trust, const struct cert *cert)
 {
@@ -106,7 +108,8 @@ static bool starts_with(struct slice in, const char *what)
 }
 
 /* One block, from its BEGIN line to behind its END line. */
-static int read_block(const struct source *source, const char *path, struct slice block, unsigned number)
+static int read_block(const struct source *source, const char *path, struct slice block,
+                      unsigned number)
 {
 	gnutls_datum_t pem = {(unsigned char *)block.data, (unsigned)block.len};
 	gnutls_datum_t der;
@@ -142,14 +145,16 @@ static int read_blocks(const struct source *source, const char *path, struct sli
 		} else if (starts_with(text, "-----BEGIN CERTIFICATE-----")) {
 			number++;
 			const uint8_t *last = find(text, end);
-			struct slice inside = slice_of(text.data + sizeof(begin) - 1, text.len - (sizeof(begin) - 1));
+			struct slice inside = slice_of(text.data + sizeof(begin) - 1,
+			                               text.len - (sizeof(begin) - 1));
 			const uint8_t *next = find(inside, begin);
 			if (last == NULL || (next != NULL && next < last)) {
 				complain(source, "certificate block %u has no end", number);
 				err = E_INVALID;
 			} else {
 				size_t len = (size_t)(last - text.data) + sizeof(end) - 1;
-				int block_err = read_block(source, path, slice_of(text.data, len), number);
+				int block_err =
+					read_block(source, path, slice_of(text.data, len), number);
 				err = block_err != E_OK ? block_err : err;
 			}
 		}
@@ -162,12 +167,13 @@ static int read_blocks(const struct source *source, const char *path, struct sli
 	return err;
 }
 
-int anchors_read(struct trust *trust, const struct config_text *path, const char *file, struct diag *diag)
+int anchors_read(struct trust *trust, const struct config_text *path, const char *file,
+                 struct diag *diag)
 {
 	struct source source = {trust, path, file, diag};
 	struct buf text;
 	buf_init(&text, FILE_BYTES_MAX);
-	int err = file_read(&text, path->text, FILE_BYTES_MAX);
+	int err = file_load(&text, path->text, FILE_BYTES_MAX);
 	if (err == E_LIMIT) {
 		complain(&source, "is larger than %u MiB", FILE_BYTES_MAX >> 20);
 	} else if (err != E_OK) {

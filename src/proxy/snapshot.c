@@ -188,7 +188,7 @@ static int add_file(struct snapshot *s, const char *path, const char *kind, cons
 	s->files = files;
 	struct buf content;
 	buf_init(&content, FILE_MAX_BYTES + 65536);
-	int err = file_read(&content, path, FILE_MAX_BYTES);
+	int err = file_load(&content, path, FILE_MAX_BYTES);
 	if (err == E_OK) {
 		struct audit_file *file = &files[s->file_count++];
 		*file = (struct audit_file){.path = path, .kind = kind, .subject = subject, .not_before_s = not_before_s,

@@ -9,6 +9,8 @@
 
 #include "base/bug.h"
 #include "base/err.h"
+#include "tls/certificate_message.h"
+#include "tls/offload.h"
 
 /* ECDHE with AEAD only, our order: AES-128-GCM is the cheapest with AES-NI, ChaCha20 for clients without. */
 #define PRIORITY_REST \
@@ -121,32 +123,78 @@ static void warn_of_dates(const char *path, struct mark at, gnutls_x509_crt_t cr
 	}
 }
 
-/* Remembers the leaf that set_x509_key_file() just took as number `index`. */
-static int note_leaf(struct tls_service *service, unsigned index, const struct config_certificate *config,
+/* What the chain's first certificate says of itself. */
+static int note_leaf(struct tls_certificate *leaf, const gnutls_datum_t *der, const struct config_certificate *config,
                      const char *file, struct diag *diag)
 {
-	gnutls_x509_crt_t *list = NULL;
-	unsigned count = 0;
-	if (gnutls_certificate_get_x509_crt(service->credentials, index, &list, &count) != 0) {
+	gnutls_x509_crt_t crt;
+	if (gnutls_x509_crt_init(&crt) != 0) {
 		return E_NOMEM;
 	}
-	struct tls_certificate *leaf = &service->certificates[service->certificate_count];
 	int err = E_NOMEM;
-	if (count > 0 && gnutls_x509_crt_export2(list[0], GNUTLS_X509_FMT_DER, &leaf->der) == 0 &&
-	    gnutls_x509_crt_get_dn3(list[0], &leaf->subject, 0) == 0 &&
+	if (gnutls_x509_crt_import(crt, der, GNUTLS_X509_FMT_DER) == 0 &&
+	    gnutls_x509_crt_export2(crt, GNUTLS_X509_FMT_DER, &leaf->der) == 0 &&
+	    gnutls_x509_crt_get_dn3(crt, &leaf->subject, 0) == 0 &&
 	    gnutls_hash_fast(GNUTLS_DIG_SHA256, leaf->der.data, leaf->der.size, leaf->sha256) == 0) {
-		leaf->algorithm = (gnutls_pk_algorithm_t)gnutls_x509_crt_get_pk_algorithm(list[0], &leaf->bits);
-		leaf->not_before_s = gnutls_x509_crt_get_activation_time(list[0]);
-		leaf->not_after_s = gnutls_x509_crt_get_expiration_time(list[0]);
-		warn_of_dates(config->chain.text, config->chain.at, list[0], file, diag);
-		service->certificate_count++;
+		leaf->algorithm = (gnutls_pk_algorithm_t)gnutls_x509_crt_get_pk_algorithm(crt, &leaf->bits);
+		leaf->not_before_s = gnutls_x509_crt_get_activation_time(crt);
+		leaf->not_after_s = gnutls_x509_crt_get_expiration_time(crt);
+		warn_of_dates(config->chain.text, config->chain.at, crt, file, diag);
 		err = E_OK;
 	}
-	for (unsigned i = 0; i < count; i++) {
-		gnutls_x509_crt_deinit(list[i]);
-	}
-	gnutls_free(list);
+	gnutls_x509_crt_deinit(crt);
 	return err;
+}
+
+/* RSA and ECDSA keys sign through libcrypto (offload.h), others through GnuTLS itself. */
+static int import_key(gnutls_privkey_t *key, const gnutls_datum_t *pem)
+{
+	if (offload_key_new(key, pem) == E_OK) {
+		return 0;
+	}
+	int ret = gnutls_privkey_init(key);
+	if (ret == 0) {
+		ret = gnutls_privkey_import_x509_raw(*key, pem, GNUTLS_X509_FMT_PEM, NULL, 0);
+		if (ret != 0) {
+			gnutls_privkey_deinit(*key);
+		}
+	}
+	return ret;
+}
+
+/* Gives chain and key to the credentials, which then own them. 0 or GnuTLS's code. */
+static int set_key(struct tls_service *service, const gnutls_datum_t *chain, const gnutls_datum_t *pem,
+                   struct tls_certificate *leaf, const struct config_certificate *config, const char *file,
+                   struct diag *diag)
+{
+	gnutls_pcert_st certs[CERTIFICATES_MAX];
+	unsigned count = CERTIFICATES_MAX;
+	int ret = gnutls_pcert_list_import_x509_raw(certs, &count, chain, GNUTLS_X509_FMT_PEM,
+	                                            GNUTLS_X509_CRT_LIST_IMPORT_FAIL_IF_EXCEED |
+	                                            GNUTLS_X509_CRT_LIST_FAIL_IF_UNSORTED);
+	if (ret < 0) {
+		return ret;
+	}
+	if (note_leaf(leaf, &certs[0].cert, config, file, diag) != E_OK) {
+		ret = GNUTLS_E_MEMORY_ERROR;
+		goto free_certs;
+	}
+	gnutls_privkey_t key;
+	ret = import_key(&key, pem);
+	if (ret < 0) {
+		goto free_certs;
+	}
+	/* It signs and verifies once, so a key that does not match is found here. */
+	ret = gnutls_certificate_set_key(service->credentials, NULL, 0, certs, (int)count, key);
+	if (ret >= 0) {
+		return 0;
+	}
+	gnutls_privkey_deinit(key);
+free_certs:
+	for (unsigned i = 0; i < count; i++) {
+		gnutls_pcert_deinit(&certs[i]);
+	}
+	return ret;
 }
 
 static int load_certificate(struct tls_service *service, const struct config_certificate *config, const char *file,
@@ -163,18 +211,18 @@ static int load_certificate(struct tls_service *service, const struct config_cer
 		diag_error(diag, file, config->key.at, "cannot read the private key %s", config->key.text);
 		goto out;
 	}
-	int index = gnutls_certificate_set_x509_key_mem2(service->credentials, &chain, &key, GNUTLS_X509_FMT_PEM, NULL, 0);
-	if (index == GNUTLS_E_CERTIFICATE_KEY_MISMATCH) {
-		diag_error(diag, file, config->key.at, "the key %s does not belong to the certificate %s",
-		           config->key.text, config->chain.text);
-		goto out;
-	}
-	if (index < 0) {
+	struct tls_certificate *leaf = &service->certificates[service->certificate_count];
+	int ret = set_key(service, &chain, &key, leaf, config, file, diag);
+	if (ret == GNUTLS_E_CERTIFICATE_KEY_MISMATCH) {
+		diag_error(diag, file, config->key.at, "the key %s does not belong to the certificate %s", config->key.text,
+		           config->chain.text);
+	} else if (ret < 0) {
 		diag_error(diag, file, config->chain.at, "the certificate %s with the key %s cannot be used: %s",
-		           config->chain.text, config->key.text, gnutls_strerror(index));
-		goto out;
+		           config->chain.text, config->key.text, gnutls_strerror(ret));
+	} else {
+		service->certificate_count++;
+		err = E_OK;
 	}
-	err = note_leaf(service, (unsigned)index, config, file, diag);
 out:
 	gnutls_free(chain.data);
 	if (key.data != NULL) {
@@ -213,8 +261,6 @@ int tls_service_new(struct tls_service **out, const struct config_service *confi
 	if (gnutls_certificate_allocate_credentials(&service->credentials) != 0) {
 		goto free_service;
 	}
-	/* Without this, set_x509_key_mem2() does not say which number a certificate got. */
-	gnutls_certificate_set_flags(service->credentials, GNUTLS_CERTIFICATE_API_V2);
 	if (config->certificate_count > TLS_CERTIFICATES_MAX || config->tls.alpn.count > TLS_ALPN_MAX) {
 		diag_error(diag, file, config->at, "service %s: at most %d certificates and %d alpn names", config->name.text,
 		           TLS_CERTIFICATES_MAX, TLS_ALPN_MAX);

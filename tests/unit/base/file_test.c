@@ -31,7 +31,7 @@ static void a_file_is_read_to_its_end(void)
 		buf_init(&b, 1000000);
 		buf_append_text(&b, "before:");
 		write_file(lengths[i]);
-		CU_ASSERT_EQUAL(file_read(&b, path, 100000), E_OK);
+		CU_ASSERT_EQUAL(file_load(&b, path, 100000), E_OK);
 		CU_ASSERT_EQUAL(b.len, 7 + lengths[i]);
 		CU_ASSERT(slice_equal(slice_of(b.data, 7), SLICE("before:")));
 		CU_ASSERT(lengths[i] == 0 || b.data[b.len - 1] == 'x');
@@ -45,7 +45,7 @@ static void a_file_of_exactly_the_bound_fits(void)
 	struct buf b;
 	buf_init(&b, 20000);
 	write_file(20000);
-	CU_ASSERT_EQUAL(file_read(&b, path, 20000), E_OK);
+	CU_ASSERT_EQUAL(file_load(&b, path, 20000), E_OK);
 	CU_ASSERT_EQUAL(b.len, 20000);
 	remove(path);
 	buf_release(&b);
@@ -57,11 +57,11 @@ static void a_longer_file_is_refused_and_leaves_nothing(void)
 	buf_init(&b, 1000000);
 	buf_append_text(&b, "before:");
 	write_file(20001);
-	CU_ASSERT_EQUAL(file_read(&b, path, 20000), E_LIMIT);
+	CU_ASSERT_EQUAL(file_load(&b, path, 20000), E_LIMIT);
 	CU_ASSERT(slice_equal(buf_slice(&b), SLICE("before:")));
 	buf_release(&b);
 	buf_init(&b, 20000);
-	CU_ASSERT_EQUAL(file_read(&b, path, 1000000), E_LIMIT);
+	CU_ASSERT_EQUAL(file_load(&b, path, 1000000), E_LIMIT);
 	CU_ASSERT_EQUAL(b.len, 0);
 	remove(path);
 	buf_release(&b);
@@ -71,7 +71,7 @@ static void an_endless_file_ends_at_the_bound(void)
 {
 	struct buf b;
 	buf_init(&b, 1000000);
-	CU_ASSERT_EQUAL(file_read(&b, "/dev/zero", 100000), E_LIMIT);
+	CU_ASSERT_EQUAL(file_load(&b, "/dev/zero", 100000), E_LIMIT);
 	CU_ASSERT_EQUAL(b.len, 0);
 	buf_release(&b);
 }
@@ -80,8 +80,8 @@ static void what_is_no_readable_file_says_why(void)
 {
 	struct buf b;
 	buf_init(&b, 1000);
-	CU_ASSERT_EQUAL(file_read(&b, "/nowhere/at/all", 1000), E_NOT_FOUND);
-	CU_ASSERT_EQUAL(file_read(&b, "/", 1000), E_IO);
+	CU_ASSERT_EQUAL(file_load(&b, "/nowhere/at/all", 1000), E_NOT_FOUND);
+	CU_ASSERT_EQUAL(file_load(&b, "/", 1000), E_IO);
 	buf_release(&b);
 }
 
