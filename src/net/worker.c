@@ -76,15 +76,21 @@ int worker_start(struct worker *w, const char *thread_name)
 	return E_OK;
 }
 
-void worker_join(struct worker **worker)
+void worker_join(struct worker *w)
+{
+	if (w->started) {
+		pthread_join(w->thread, NULL);
+		w->started = false;
+	}
+}
+
+void worker_free(struct worker **worker)
 {
 	struct worker *w = *worker;
 	if (w == NULL) {
 		return;
 	}
-	if (w->started) {
-		pthread_join(w->thread, NULL);
-	}
+	BUG_IF(w->started);
 	struct queue_node *message;
 	while ((message = queue_pop(&w->mailbox)) != NULL) {
 		w->ops->message(w->arg, message);

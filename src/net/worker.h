@@ -20,8 +20,10 @@ struct worker_ops {
 /* The loop exists at once, the thread from worker_start() on. Main thread. */
 int worker_new(struct worker **out, const struct worker_ops *ops, void *arg);
 int worker_start(struct worker *w, const char *thread_name);
-/* Waits until its loop was ended by worker_leave(), frees. Main thread. */
-void worker_join(struct worker **w);
+/* Waits until its loop was ended by worker_leave(). It can still be woken and posted to, to no effect. Main thread. */
+void worker_join(struct worker *w);
+/* Frees one that was joined, or never started. NULL is fine. Main thread. */
+void worker_free(struct worker **w);
 
 struct ev_loop *worker_loop(struct worker *w);
 bool worker_is_current(const struct worker *w);

@@ -345,12 +345,15 @@ static int start(struct engine *e)
 
 static void destroy(struct engine *e)
 {
-	/* The journal first: its thread wakes the shards. */
+	/* Shards look at their producers, which end with the journal; the journal's thread wakes the shards. */
+	for (unsigned i = 0; i < e->shard_count; i++) {
+		shard_stop(e->shards[i]);
+	}
 	if (e->journal != NULL) {
 		journal_stop(&e->journal);
 	}
 	for (unsigned i = 0; i < e->shard_count; i++) {
-		shard_stop(&e->shards[i]);
+		shard_free(&e->shards[i]);
 	}
 	for (size_t i = 0; i < e->listener_count; i++) {
 		listener_close(&e->listeners[i]);

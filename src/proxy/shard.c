@@ -257,7 +257,7 @@ int shard_new(struct shard **out, unsigned index, const struct shard_shared *sha
 	return E_OK;
 
 free_worker:
-	worker_join(&s->worker);
+	worker_free(&s->worker);
 free_cache:
 	peer_cache_free(&s->cache);
 free_shard:
@@ -292,18 +292,22 @@ void shard_drain(struct shard *s, uint64_t deadline_ms)
 	post(s, (struct letter){.kind = LETTER_DRAIN, .deadline_ms = deadline_ms});
 }
 
-void shard_stop(struct shard **shard)
+void shard_stop(struct shard *s)
 {
-	struct shard *s = *shard;
-	if (s == NULL) {
-		return;
-	}
 	if (s->running) {
 		post(s, (struct letter){.kind = LETTER_STOP});
+		worker_join(s->worker);
+		s->running = false;
 	}
-	worker_join(&s->worker);
+}
+
+void shard_free(struct shard **shard)
+{
+	struct shard *s = *shard;
+	BUG_IF(s->running);
 	BUG_IF(s->conns != NULL);
 	free_acceptors(s->acceptors, s->acceptor_count);
+	worker_free(&s->worker);
 	peer_cache_free(&s->cache);
 	snapshot_unref(&s->snapshot);
 	free(s);

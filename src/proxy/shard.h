@@ -79,8 +79,10 @@ int shard_start(struct shard *s);
 void shard_configure(struct shard *s, struct shard_config *config);
 /* Accept what is queued, then no more; end what is open after `deadline_ms`. A second call moves the deadline. Any thread. */
 void shard_drain(struct shard *s, uint64_t deadline_ms);
-/* After `drained`, or before shard_start(): ends the loop, frees. NULL is fine. Main thread. */
-void shard_stop(struct shard **s);
+/* After `drained`: ends the thread. The journal may still wake it. Main thread. */
+void shard_stop(struct shard *s);
+/* After shard_stop() and the end of the journal, or before shard_start(). Main thread. */
+void shard_free(struct shard **s);
 
 /* A connection was freed: the drain may be over. For conn.c. */
 void shard_conn_gone(struct shard *s);
