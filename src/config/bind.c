@@ -251,8 +251,10 @@ static void bind_preset(struct binder *b, const struct config_option *o, char *b
 	if (o->preset == NULL || strcmp(o->preset, "[]") == 0 || strcmp(o->preset, "{}") == 0) {
 		return;
 	}
-	struct yaml_node node = {
-		.kind = YAML_SCALAR, .plain = true, .text = (char *)(uintptr_t)o->preset};
+	char text[32];
+	BUG_IF(strlen(o->preset) >= sizeof(text));
+	strcpy(text, o->preset);
+	struct yaml_node node = {.kind = YAML_SCALAR, .plain = true, .text = text};
 	bind_option(b, o, base, &node);
 }
 

@@ -20,7 +20,6 @@
 	{.path = path_, \
 	 .kind = OPTION_ELEMENTS, \
 	 .offset = offsetof(owner, list), \
-	 .size = MEMBER_SIZE(owner, list), \
 	 .count = OPTION_AT(owner, count_), \
 	 .element_size = sizeof(element), \
 	 __VA_ARGS__},
