@@ -41,9 +41,12 @@ static const struct {
 	enum hash_strength hash;
 } pss_hashes[] = {
 	{"1.3.14.3.2.26", "SHA1-RSAPSS", GNUTLS_SIGN_UNKNOWN, GNUTLS_DIG_SHA1, HASH_SHA1},
-	{"2.16.840.1.101.3.4.2.1", "SHA256-RSAPSS", GNUTLS_SIGN_RSA_PSS_SHA256, GNUTLS_DIG_SHA256, HASH_STRONG},
-	{"2.16.840.1.101.3.4.2.2", "SHA384-RSAPSS", GNUTLS_SIGN_RSA_PSS_SHA384, GNUTLS_DIG_SHA384, HASH_STRONG},
-	{"2.16.840.1.101.3.4.2.3", "SHA512-RSAPSS", GNUTLS_SIGN_RSA_PSS_SHA512, GNUTLS_DIG_SHA512, HASH_STRONG},
+	{"2.16.840.1.101.3.4.2.1", "SHA256-RSAPSS", GNUTLS_SIGN_RSA_PSS_SHA256, GNUTLS_DIG_SHA256,
+         HASH_STRONG},
+	{"2.16.840.1.101.3.4.2.2", "SHA384-RSAPSS", GNUTLS_SIGN_RSA_PSS_SHA384, GNUTLS_DIG_SHA384,
+         HASH_STRONG},
+	{"2.16.840.1.101.3.4.2.3", "SHA512-RSAPSS", GNUTLS_SIGN_RSA_PSS_SHA512, GNUTLS_DIG_SHA512,
+         HASH_STRONG},
 };
 #define PSS_HASHES (sizeof(pss_hashes) / sizeof(pss_hashes[0]))
 
@@ -57,7 +60,8 @@ static const struct {
 	{"1.2.840.10045.3.1.7", "P-256", 256, true},
 	{"1.3.132.0.34", "P-384", 384, true},
 	{"1.3.132.0.35", "P-521", 521, true},
-	/* Known to GnuTLS, and too weak for every profile: the finding says so, which is more than "unsupported". */
+	/* Known to GnuTLS, and too weak for every profile: the finding says so, which is more
+	 * than "unsupported". */
 	{"1.2.840.10045.3.1.1", "P-192", 192, true},
 	{"1.3.132.0.33", "P-224", 224, true},
 	{"1.3.132.0.10", "secp256k1", 256, false},
@@ -67,7 +71,8 @@ static const struct {
 };
 
 /* OID as text and what stands behind it. */
-static bool read_identifier(struct slice identifier, char oid[static DER_OID_TEXT_MAX], struct slice *parameters)
+static bool read_identifier(struct slice identifier, char oid[static DER_OID_TEXT_MAX],
+                            struct slice *parameters)
 {
 	struct slice content;
 	if (!der_get(&identifier, DER_OID, &content)) {
@@ -78,16 +83,19 @@ static bool read_identifier(struct slice identifier, char oid[static DER_OID_TEX
 	}
 	*parameters = identifier;
 	uint8_t tag;
-	return identifier.len == 0 || (der_any(&identifier, &tag, NULL, NULL) && identifier.len == 0);
+	return identifier.len == 0 ||
+	       (der_any(&identifier, &tag, NULL, NULL) && identifier.len == 0);
 }
 
-/* A hash named in PSS parameters; `given` is the content of [0], or of the mask generator's parameters. */
+/* A hash named in PSS parameters; `given` is the content of [0], or of the mask generator's
+ * parameters. */
 static bool read_hash(struct slice given, size_t *index)
 {
 	struct slice identifier;
 	struct slice parameters;
 	char oid[DER_OID_TEXT_MAX];
-	if (!der_get(&given, DER_SEQUENCE, &identifier) || given.len != 0 || !read_identifier(identifier, oid, &parameters)) {
+	if (!der_get(&given, DER_SEQUENCE, &identifier) || given.len != 0 ||
+	    !read_identifier(identifier, oid, &parameters)) {
 		return false;
 	}
 	for (*index = 0; *index < PSS_HASHES && strcmp(pss_hashes[*index].oid, oid) != 0;) {
@@ -101,7 +109,8 @@ static bool read_mask(struct slice given, size_t *index)
 	struct slice identifier;
 	struct slice parameters;
 	char oid[DER_OID_TEXT_MAX];
-	if (!der_get(&given, DER_SEQUENCE, &identifier) || given.len != 0 || !read_identifier(identifier, oid, &parameters)) {
+	if (!der_get(&given, DER_SEQUENCE, &identifier) || given.len != 0 ||
+	    !read_identifier(identifier, oid, &parameters)) {
 		return false;
 	}
 	if (strcmp(oid, OID_MGF1) != 0) {
@@ -135,7 +144,8 @@ static bool read_pss(struct signature_kind *out, struct slice parameters)
 		return false;
 	}
 	if (der_get(&in, DER_CONTEXT_CONSTRUCTED | 3, &field) &&
-	    (!der_get(&field, DER_INTEGER, &number) || field.len != 0 || !der_uint(number, &trailer))) {
+	    (!der_get(&field, DER_INTEGER, &number) || field.len != 0 ||
+	     !der_uint(number, &trailer))) {
 		return false;
 	}
 	if (in.len != 0) {
@@ -158,7 +168,9 @@ bool signature_kind_read(struct signature_kind *out, struct slice identifier)
 {
 	char oid[DER_OID_TEXT_MAX];
 	struct slice parameters;
-	*out = (struct signature_kind){.algorithm = GNUTLS_SIGN_UNKNOWN, .pss_digest = GNUTLS_DIG_UNKNOWN, .hash = HASH_STRONG};
+	*out = (struct signature_kind){.algorithm = GNUTLS_SIGN_UNKNOWN,
+	                               .pss_digest = GNUTLS_DIG_UNKNOWN,
+	                               .hash = HASH_STRONG};
 	if (!read_identifier(identifier, oid, &parameters)) {
 		return false;
 	}
@@ -182,30 +194,35 @@ static bool read_rsa(struct key_kind *out, struct slice key)
 	struct slice modulus;
 	struct slice exponent;
 	uint32_t e;
-	if (!der_get(&key, DER_SEQUENCE, &pair) || key.len != 0 || !der_get(&pair, DER_INTEGER, &modulus) ||
-	    !der_get(&pair, DER_INTEGER, &exponent) || pair.len != 0 || !der_uint(exponent, &e) ||
-	    modulus.len == 0 || modulus.data[0] >= 0x80) {
+	if (!der_get(&key, DER_SEQUENCE, &pair) || key.len != 0 ||
+	    !der_get(&pair, DER_INTEGER, &modulus) || !der_get(&pair, DER_INTEGER, &exponent) ||
+	    pair.len != 0 || !der_uint(exponent, &e) || modulus.len == 0 || modulus.data[0] >= 0x80) {
 		return false;
 	}
 	while (modulus.len > 0 && modulus.data[0] == 0) {
 		modulus = slice_of(modulus.data + 1, modulus.len - 1);
 	}
-	out->bits = modulus.len == 0 ? 0 : (unsigned)(modulus.len * 8) - (unsigned)__builtin_clz(modulus.data[0]) + 24;
+	out->bits = modulus.len == 0 ? 0
+	                             : (unsigned)(modulus.len * 8) -
+	                                       (unsigned)__builtin_clz(modulus.data[0]) + 24;
 	out->weak = e < 3 || exponent.data[exponent.len - 1] % 2 == 0;
 	out->rsa = true;
-	/* A verification costs bits of the modulus squared times bits of the exponent: a stranger's key must not stall a
-	 * worker. Go has the same bound for the modulus, and a smaller one for the exponent. */
+	/* A verification costs bits of the modulus squared times bits of the exponent: a
+	 * stranger's key must not stall a worker. Go has the same bound for the modulus, and a
+	 * smaller one for the exponent. */
 	out->supported = out->bits <= 8192 && exponent.len <= 8;
 	return true;
 }
 
-/* RFC 5480 2.1.1: a named curve, nothing else. Explicit parameters are how CVE-2020-0601 was exploited. */
+/* RFC 5480 2.1.1: a named curve, nothing else. Explicit parameters are how CVE-2020-0601 was
+ * exploited. */
 static void read_curve(struct key_kind *out, struct slice parameters)
 {
 	struct slice content;
 	char oid[DER_OID_TEXT_MAX];
 	out->ec = true;
-	if (!der_get(&parameters, DER_OID, &content) || parameters.len != 0 || !der_oid_text(content, oid, sizeof(oid))) {
+	if (!der_get(&parameters, DER_OID, &content) || parameters.len != 0 ||
+	    !der_oid_text(content, oid, sizeof(oid))) {
 		return;
 	}
 	for (size_t i = 0; i < sizeof(curves) / sizeof(curves[0]); i++) {
@@ -226,8 +243,9 @@ bool key_kind_read(struct key_kind *out, struct slice spki)
 	unsigned unused;
 	char oid[DER_OID_TEXT_MAX];
 	*out = (struct key_kind){0};
-	if (!der_get(&spki, DER_SEQUENCE, &identifier) || !der_get(&spki, DER_BIT_STRING, &bits) || spki.len != 0 ||
-	    !der_bits(bits, &key, &unused) || !read_identifier(identifier, oid, &parameters)) {
+	if (!der_get(&spki, DER_SEQUENCE, &identifier) || !der_get(&spki, DER_BIT_STRING, &bits) ||
+	    spki.len != 0 || !der_bits(bits, &key, &unused) ||
+	    !read_identifier(identifier, oid, &parameters)) {
 		return false;
 	}
 	if (strcmp(oid, "1.2.840.113549.1.1.1") == 0 || strcmp(oid, OID_PSS) == 0) {
@@ -250,7 +268,9 @@ bool key_kind_read(struct key_kind *out, struct slice spki)
 const char *key_weakness(const struct key_kind *key, enum profile profile)
 {
 	if (key->rsa) {
-		unsigned least = profile == PROFILE_LEGACY ? 1024 : profile == PROFILE_MEDIUM ? 2048 : 3072;
+		unsigned least = profile == PROFILE_LEGACY   ? 1024
+		                 : profile == PROFILE_MEDIUM ? 2048
+		                                             : 3072;
 		if (key->weak) {
 			return "the RSA exponent is even or 1";
 		}

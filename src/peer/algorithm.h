@@ -1,11 +1,11 @@
-/* The algorithms a certificate can have: which we can check, what events call them, how strong they are.
+/* The algorithms a certificate can have: which we can check, what events call them, how strong they
+ * are.
  *
- * Names are Go's (crypto/x509: PublicKeyAlgorithm, SignatureAlgorithm), as ECS wants; where Go has none ("RSA-PSS",
- * "Ed448") the usual one. Thread: any, constant. */
+ * Names are Go's (crypto/x509: PublicKeyAlgorithm, SignatureAlgorithm), as ECS wants; where Go
+ * has none ("RSA-PSS", "Ed448") the usual one. Thread: any, constant. */
 #pragma once
 
 #include <gnutls/abstract.h>
-#include <gnutls/gnutls.h>
 #include <stdbool.h>
 
 #include "base/slice.h"

@@ -1,4 +1,5 @@
-/* A compiled trust as the judge sees it. Private to peer/. Thread: immutable, read by every worker. */
+/* A compiled trust as the judge sees it. Private to peer/. Thread: immutable, read by every
+ * worker. */
 #pragma once
 
 #include <stdbool.h>
@@ -26,10 +27,14 @@ struct trust {
 	uint8_t id[32];
 };
 
-/* The anchors with this subject (a whole Name, compared byte by byte): how many, and the first of a row of pointers. */
-size_t trust_find(const struct trust *trust, struct slice subject, const struct anchor *const **first);
+/* The anchors with this subject (a whole Name, compared byte by byte): how many, and the first
+ * of a row of pointers. */
+size_t trust_find(const struct trust *trust, struct slice subject,
+                  const struct anchor *const **first);
 /* The anchor that is this very certificate; NULL. */
 const struct anchor *trust_find_cert(const struct trust *trust, const struct cert *cert);
 
-/* Reads one CA file into `trust`: every PEM CERTIFICATE block of it. What is wrong goes to `diag` at `path`'s mark. */
-int anchors_read(struct trust *trust, const struct config_text *path, const char *file, struct diag *diag);
+/* Reads one CA file into `trust`: every PEM CERTIFICATE block of it. What is wrong goes to
+ * `diag` at `path`'s mark. */
+int anchors_read(struct trust *trust, const struct config_text *path, const char *file,
+                 struct diag *diag);

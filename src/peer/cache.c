@@ -8,7 +8,8 @@
 #include "base/err.h"
 #include "peer/classify.h"
 
-#define ANCHOR_BYTES 512 /* its subject and the name of its file, roughly: the operator's, not a stranger's */
+#define ANCHOR_BYTES \
+	512 /* its subject and the name of its file, roughly: the operator's, not a stranger's */
 
 struct slot {
 	uint8_t trust_id[32];
@@ -45,13 +46,13 @@ int peer_cache_new(struct peer_cache **out, size_t entries, size_t bytes)
 		return E_NOMEM;
 	}
 	size_t buckets = 16;
-	while (buckets < entries && buckets < SIZE_MAX / 4 / sizeof(*cache->buckets)) {
+	while (buckets < entries && buckets < SIZE_MAX / 4 / sizeof(struct entry *)) {
 		buckets *= 2;
 	}
 	cache->entries_max = entries;
 	cache->bytes_max = bytes;
 	cache->bucket_mask = buckets - 1;
-	cache->buckets = calloc(buckets, sizeof(*cache->buckets));
+	cache->buckets = calloc(buckets, sizeof(struct entry *));
 	if (cache->buckets == NULL) {
 		free(cache);
 		return E_NOMEM;
@@ -130,13 +131,15 @@ static bool make_room(struct peer_cache *cache, size_t bytes)
 	if (bytes > cache->bytes_max) {
 		return false;
 	}
-	while (cache->stats.entries == cache->entries_max || cache->stats.bytes > cache->bytes_max - bytes) {
+	while (cache->stats.entries == cache->entries_max ||
+	       cache->stats.bytes > cache->bytes_max - bytes) {
 		drop(cache, cache->oldest);
 	}
 	return true;
 }
 
-/* All slots count from the beginning, so that nothing grows later; a path has subjects of the chain and one more. */
+/* All slots count from the beginning, so that nothing grows later; a path has subjects of the
+ * chain and one more. */
 static size_t verdict_bytes(const struct chain *chain)
 {
 	size_t bytes = sizeof(struct verdict) + ANCHOR_BYTES;
@@ -167,7 +170,8 @@ static void keep(struct peer_cache *cache, struct chain *chain)
 	cache->stats.bytes += bytes;
 }
 
-int peer_cache_chain(struct peer_cache *cache, struct chain **out, const struct slice *der, size_t count)
+int peer_cache_chain(struct peer_cache *cache, struct chain **out, const struct slice *der,
+                     size_t count)
 {
 	BUG_IF(count == 0);
 
@@ -204,7 +208,8 @@ int peer_cache_chain(struct peer_cache *cache, struct chain **out, const struct 
 static struct slot *slot_of(struct entry *entry, const uint8_t *id)
 {
 	for (size_t i = 0; i < PEER_CACHE_VERDICTS; i++) {
-		if (entry->slots[i].verdict != NULL && memcmp(entry->slots[i].trust_id, id, 32) == 0) {
+		if (entry->slots[i].verdict != NULL &&
+		    memcmp(entry->slots[i].trust_id, id, 32) == 0) {
 			return &entry->slots[i];
 		}
 	}
@@ -232,7 +237,8 @@ int peer_cache_judge(struct peer_cache *cache, struct verdict **out, const struc
 	const uint8_t *id = trust_id(trust);
 	struct entry *entry = lookup(cache, chain->sha256);
 	struct slot *slot = entry == NULL ? NULL : slot_of(entry, id);
-	if (slot != NULL && now_s >= slot->verdict->holds_from_s && now_s < slot->verdict->holds_until_s) {
+	if (slot != NULL && now_s >= slot->verdict->holds_from_s &&
+	    now_s < slot->verdict->holds_until_s) {
 		cache->stats.verdict_hits++;
 		slot->used = ++cache->clock;
 		*out = verdict_ref(slot->verdict);

@@ -21,7 +21,8 @@ static bool read_validity(struct cert *cert, struct slice validity)
 	uint8_t tag;
 	struct slice time;
 	return der_any(&validity, &tag, &time, NULL) && der_time(tag, time, &cert->not_before_s) &&
-	       der_any(&validity, &tag, &time, NULL) && der_time(tag, time, &cert->not_after_s) && validity.len == 0;
+	       der_any(&validity, &tag, &time, NULL) && der_time(tag, time, &cert->not_after_s) &&
+	       validity.len == 0;
 }
 
 static bool read_version(struct cert *cert, struct slice *tbs)
@@ -65,7 +66,8 @@ static int import_with_gnutls(struct cert *cert)
 		cert->x509->key = NULL;
 		return E_NOMEM;
 	}
-	gnutls_datum_t spki = {(unsigned char *)cert->x509->spki.data, (unsigned)cert->x509->spki.len};
+	gnutls_datum_t spki = {(unsigned char *)cert->x509->spki.data,
+	                       (unsigned)cert->x509->spki.len};
 	code = gnutls_pubkey_import(cert->x509->key, &spki, GNUTLS_X509_FMT_DER);
 	if (code < 0) {
 		gnutls_pubkey_deinit(cert->x509->key);
@@ -74,14 +76,16 @@ static int import_with_gnutls(struct cert *cert)
 	return code == GNUTLS_E_MEMORY_ERROR ? E_NOMEM : E_OK;
 }
 
-static int read_names(struct cert *cert, struct arena *arena, struct slice issuer, struct slice subject)
+static int read_names(struct cert *cert, struct arena *arena, struct slice issuer,
+                      struct slice subject)
 {
 	int err = name_read(arena, &cert->issuer, issuer);
 	return err != E_OK ? err : name_read(arena, &cert->subject, subject);
 }
 
 /* RFC 5280 4.1.2, in its order */
-static int read_tbs(struct cert *cert, struct arena *arena, struct slice tbs, struct slice outer_algorithm)
+static int read_tbs(struct cert *cert, struct arena *arena, struct slice tbs,
+                    struct slice outer_algorithm)
 {
 	struct cert_x509 *x = cert->x509;
 	struct slice algorithm;
@@ -89,15 +93,17 @@ static int read_tbs(struct cert *cert, struct arena *arena, struct slice tbs, st
 	struct slice validity;
 	struct slice subject;
 	struct slice spki;
-	if (!read_version(cert, &tbs) || !der_get(&tbs, DER_INTEGER, &cert->serial) || cert->serial.len == 0 ||
-	    !der_get(&tbs, DER_SEQUENCE, &algorithm) || !der_get_whole(&tbs, DER_SEQUENCE, &issuer, &x->issuer) ||
+	if (!read_version(cert, &tbs) || !der_get(&tbs, DER_INTEGER, &cert->serial) ||
+	    cert->serial.len == 0 || !der_get(&tbs, DER_SEQUENCE, &algorithm) ||
+	    !der_get_whole(&tbs, DER_SEQUENCE, &issuer, &x->issuer) ||
 	    !der_get(&tbs, DER_SEQUENCE, &validity) || !read_validity(cert, validity) ||
 	    !der_get_whole(&tbs, DER_SEQUENCE, &subject, &x->subject) ||
 	    !der_get_whole(&tbs, DER_SEQUENCE, &spki, &x->spki)) {
 		return E_INVALID;
 	}
 	/* RFC 5280 4.1.1.2: the algorithm that is signed has to be the one that is used */
-	if (!slice_equal(algorithm, outer_algorithm) || !signature_kind_read(&x->signature_kind, algorithm) ||
+	if (!slice_equal(algorithm, outer_algorithm) ||
+	    !signature_kind_read(&x->signature_kind, algorithm) ||
 	    !key_kind_read(&x->key_kind, spki)) {
 		return E_INVALID;
 	}
@@ -117,7 +123,8 @@ static int read_tbs(struct cert *cert, struct arena *arena, struct slice tbs, st
 		return E_INVALID;
 	}
 	if (der_get(&tbs, DER_CONTEXT_CONSTRUCTED | 3, &outer)) {
-		if (cert->version < 3 || !der_get(&outer, DER_SEQUENCE, &extensions) || outer.len != 0) {
+		if (cert->version < 3 || !der_get(&outer, DER_SEQUENCE, &extensions) ||
+		    outer.len != 0) {
 			return E_INVALID;
 		}
 		err = cert_read_extensions(cert, arena, extensions);
@@ -138,8 +145,9 @@ static int read_certificate(struct cert *cert, struct arena *arena)
 	unsigned unused;
 	if (!der_get(&in, DER_SEQUENCE, &certificate) || in.len != 0 ||
 	    !der_get_whole(&certificate, DER_SEQUENCE, &tbs, &cert->x509->tbs) ||
-	    !der_get(&certificate, DER_SEQUENCE, &algorithm) || !der_get(&certificate, DER_BIT_STRING, &signature) ||
-	    certificate.len != 0 || !der_bits(signature, &cert->x509->signature, &unused) || unused != 0) {
+	    !der_get(&certificate, DER_SEQUENCE, &algorithm) ||
+	    !der_get(&certificate, DER_BIT_STRING, &signature) || certificate.len != 0 ||
+	    !der_bits(signature, &cert->x509->signature, &unused) || unused != 0) {
 		return E_INVALID;
 	}
 	int err = read_tbs(cert, arena, tbs, algorithm);

@@ -1,8 +1,9 @@
 /* One certificate read: the evidence in struct cert, and apart from it what the judge alone needs.
  *
- * Private to peer/. Reading is strict (RFC 5280 4.1, DER): what breaks the format stays `parsed == false`, and so does
- * what GnuTLS refuses to import, so that TLS 1.2 and 1.3 agree on what is malformed.
- * Thread: one at a time while reading, then immutable: anchors are read by every worker. */
+ * Private to peer/. Reading is strict (RFC 5280 4.1, DER): what breaks the format stays `parsed
+ * == false`, and so does what GnuTLS refuses to import, so that TLS 1.2 and 1.3 agree on what is
+ * malformed. Thread: one at a time while reading, then immutable: anchors are read by every
+ * worker. */
 #pragma once
 
 #include <gnutls/abstract.h>
@@ -13,7 +14,8 @@
 #include "peer/arena.h"
 #include "peer/chain.h"
 
-#define CERT_EXTENSIONS_MAX 256 /* more make a certificate malformed: they are compared with each other */
+#define CERT_EXTENSIONS_MAX \
+	256 /* more make a certificate malformed: they are compared with each other */
 
 enum key_usage_bit {
 	KEY_USAGE_DIGITAL_SIGNATURE = 1 << 0,
@@ -48,11 +50,13 @@ struct cert_x509 {
 	bool unknown_critical; /* an extension is critical and not among those judged here */
 };
 
-/* Reads cert->der, which has to outlive the cert: nothing is copied that can point there. Sets everything but `der`.
- * E_OK also when it cannot be read. E_NOMEM only. Ends with cert_release(). */
+/* Reads cert->der, which has to outlive the cert: nothing is copied that can point there. Sets
+ * everything but `der`. E_OK also when it cannot be read. E_NOMEM only. Ends with
+ * cert_release(). */
 int cert_parse(struct cert *cert, struct arena *arena);
 /* What an arena cannot free. A cert that was never parsed is fine. */
 void cert_release(struct cert *cert);
 
-/* The extensions of a TBSCertificate, content of the outer SEQUENCE. E_INVALID: malformed; E_NOMEM. */
+/* The extensions of a TBSCertificate, content of the outer SEQUENCE. E_INVALID: malformed;
+ * E_NOMEM. */
 int cert_read_extensions(struct cert *cert, struct arena *arena, struct slice extensions);

@@ -19,7 +19,8 @@ int chain_hash(uint8_t out[static 32], const struct slice *der, size_t count)
 	int code = 0;
 	for (size_t i = 0; i < count && code >= 0; i++) {
 		uint32_t len = (uint32_t)der[i].len;
-		uint8_t head[4] = {(uint8_t)(len >> 24), (uint8_t)(len >> 16), (uint8_t)(len >> 8), (uint8_t)len};
+		uint8_t head[4] = {(uint8_t)(len >> 24), (uint8_t)(len >> 16), (uint8_t)(len >> 8),
+		                   (uint8_t)len};
 		code = gnutls_hash(hash, head, sizeof(head));
 		if (code >= 0 && der[i].len > 0) {
 			code = gnutls_hash(hash, der[i].data, der[i].len);
@@ -50,8 +51,10 @@ int chain_new(struct chain **out, const struct slice *der, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		struct cert *cert = &chain->certs[i];
 		if (!arena_copy(chain->arena, &cert->der, der[i]) ||
-		    gnutls_hash_fast(GNUTLS_DIG_SHA256, cert->der.data, cert->der.len, cert->sha256) < 0 ||
-		    gnutls_hash_fast(GNUTLS_DIG_SHA1, cert->der.data, cert->der.len, cert->sha1) < 0) {
+		    gnutls_hash_fast(GNUTLS_DIG_SHA256, cert->der.data, cert->der.len,
+		                     cert->sha256) < 0 ||
+		    gnutls_hash_fast(GNUTLS_DIG_SHA1, cert->der.data, cert->der.len, cert->sha1) <
+		            0) {
 			goto release_arena;
 		}
 		chain->bytes += der[i].len;
@@ -113,5 +116,6 @@ void chain_unref(struct chain **chain)
 
 size_t chain_memory(const struct chain *chain)
 {
-	return sizeof(*chain) + sizeof(*chain->arena) + chain->arena->bytes + (chain->parsed ? chain->count * KEY_BYTES : 0);
+	return sizeof(*chain) + sizeof(*chain->arena) + chain->arena->bytes +
+	       (chain->parsed ? chain->count * KEY_BYTES : 0);
 }

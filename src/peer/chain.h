@@ -1,8 +1,9 @@
 /* What a client presented: raw certificates, leaf first, and what was read from them.
  *
- * One reference-counted object per worker and SHA-256, shared by the verdict cache, the event and later users.
- * Parsing happens once, at chain_parse(); everything an event needs of the leaf is then plain data. Lists keep their
- * first 64 values (CERT_VALUES_MAX), as events do not show more; the judge looks at all of them.
+ * One reference-counted object per worker and SHA-256, shared by the verdict cache, the event and
+ * later users. Parsing happens once, at chain_parse(); everything an event needs of the leaf is
+ * then plain data. Lists keep their first 64 values (CERT_VALUES_MAX), as events do not show more;
+ * the judge looks at all of them.
  *
  * Thread: the worker that made it (the count is not atomic). */
 #pragma once
@@ -15,7 +16,8 @@
 
 #define CERT_VALUES_MAX 64
 
-/* Which attribute of a distinguished name; the ones that events show apart (event-fields: x509.subject.*). */
+/* Which attribute of a distinguished name; the ones that events show apart (event-fields:
+ * x509.subject.*). */
 enum dn_attribute {
 	DN_COMMON_NAME,
 	DN_ORGANIZATION,
@@ -32,8 +34,9 @@ struct dn_value {
 };
 
 struct dn {
-	/* RFC 4514, the last RDN first. Always valid UTF-8 without NUL and control characters: such bytes of the peer, and
-	 * those that are no UTF-8, stand there as `\xx` (two hexadecimal digits in lower case). */
+	/* RFC 4514, the last RDN first. Always valid UTF-8 without NUL and control characters:
+	 * such bytes of the peer, and those that are no UTF-8, stand there as `\xx` (two
+	 * hexadecimal digits in lower case). */
 	struct slice text;
 	struct dn_value *values; /* in the order of the certificate; at most CERT_VALUES_MAX */
 	size_t value_count;
@@ -44,7 +47,7 @@ enum san_type { SAN_DNS, SAN_EMAIL, SAN_URI, SAN_IP, SAN_DN, SAN_OTHER };
 struct san {
 	enum san_type type;
 	struct slice value; /* raw; SAN_IP: 4 or 16 (or wrong) bytes; SAN_OTHER: DER of the value; SAN_DN: as dn.text */
-	struct slice oid;   /* SAN_OTHER: dotted text */
+	struct slice oid; /* SAN_OTHER: dotted text */
 };
 
 struct cert_x509;
@@ -57,7 +60,7 @@ struct cert {
 	uint8_t sha256[32];
 	uint8_t sha1[20];
 	uint8_t spki_sha256[32];
-	unsigned version; /* 1-3 */
+	unsigned version;    /* 1-3 */
 	struct slice serial; /* raw INTEGER content, big-endian, never empty */
 	struct dn subject;
 	struct dn issuer;
@@ -65,9 +68,9 @@ struct cert {
 	int64_t not_after_s;
 	const char *key_algorithm; /* "RSA", "RSA-PSS", "ECDSA", "Ed25519", "Ed448", "DSA"; NULL: unknown */
 	unsigned key_bits;         /* 0: unknown */
-	const char *key_curve;     /* "P-256", ...; NULL */
+	const char *key_curve; /* "P-256", ...; NULL */
 	const char *signature_algorithm; /* Go names: "SHA256-RSA", "ECDSA-SHA256", "Ed25519", ...; NULL: unknown */
-	struct san *sans;       /* dNSName, rfc822Name, URI, iPAddress, directoryName, otherName; other forms are left out */
+	struct san *sans; /* dNSName, rfc822Name, URI, iPAddress, directoryName, otherName; other forms are left out */
 	size_t san_count;       /* at most CERT_VALUES_MAX */
 	struct slice *purposes; /* extended key usages as dotted OIDs or short names ("clientAuth") */
 	size_t purpose_count;   /* at most CERT_VALUES_MAX */
@@ -81,17 +84,17 @@ struct cert {
 struct chain {
 	unsigned refs;
 	uint8_t sha256[32]; /* over the certificates' DER, each preceded by its 4-byte big-endian length */
-	size_t bytes;       /* sum of the DER lengths */
+	size_t bytes; /* sum of the DER lengths */
 	size_t count;
-	struct cert *certs; /* count, leaf first */
-	bool parsed;        /* chain_parse() was called */
+	struct cert *certs;  /* count, leaf first */
+	bool parsed;         /* chain_parse() was called */
 	struct arena *arena; /* owns everything that hangs below */
 };
 
 /* Copies `count` DER certificates (count > 0). Starts with one reference. E_NOMEM. */
 int chain_new(struct chain **out, const struct slice *der, size_t count);
-/* Reads every certificate; what cannot be read stays `parsed == false`, that is no error. Does nothing the second
- * time. E_NOMEM only. */
+/* Reads every certificate; what cannot be read stays `parsed == false`, that is no error. Does
+ * nothing the second time. E_NOMEM only. */
 int chain_parse(struct chain *chain);
 struct chain *chain_ref(struct chain *chain);
 /* Takes *chain and leaves NULL there; NULL is fine. */

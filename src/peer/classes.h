@@ -1,4 +1,5 @@
-/* The verification classes: one row each in classes.def, everything else is made from it. Thread: any, constant. */
+/* The verification classes: one row each in classes.def, everything else is made from it.
+ * Thread: any, constant. */
 #pragma once
 
 #include <stdbool.h>
@@ -8,18 +9,19 @@
 
 /* In the order of precedence: the primary class of a handshake is the lowest of its findings. */
 enum peer_class {
-#define CLASS(symbol, name, code_leaf, code_issuer, alert, severity, tolerable, sentence) CLASS_##symbol,
+#define CLASS(symbol, name, code_leaf, code_issuer, alert, severity, tolerable, sentence) \
+	CLASS_##symbol,
 #include "peer/classes.def"
 #undef CLASS
 	CLASS_COUNT,
 };
 
 struct peer_class_row {
-	const char *name;        /* as in events: "expired" */
-	unsigned code_leaf;      /* numeric code at depth 0 */
-	unsigned code_issuer;    /* at depth > 0 */
-	unsigned alert;          /* TLS alert that tells the client; 0: none is sent */
-	unsigned severity;       /* 0-10, event.severity */
+	const char *name;     /* as in events: "expired" */
+	unsigned code_leaf;   /* numeric code at depth 0 */
+	unsigned code_issuer; /* at depth > 0 */
+	unsigned alert;       /* TLS alert that tells the client; 0: none is sent */
+	unsigned severity;    /* 0-10, event.severity */
 	bool tolerable;
 	const char *sentence;
 };

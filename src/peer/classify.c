@@ -45,7 +45,8 @@ static int take_path(struct verdict *verdict, const struct path *path)
 	for (size_t i = 0; i < path->count; i++) {
 		struct slice subject = path->certs[i]->subject.text;
 		struct path_step *step = &verdict->path[i];
-		step->subject = strndup(subject.len == 0 ? "" : (const char *)subject.data, subject.len);
+		step->subject =
+			strndup(subject.len == 0 ? "" : (const char *)subject.data, subject.len);
 		if (step->subject == NULL) {
 			return E_NOMEM;
 		}
@@ -64,15 +65,16 @@ static void find_malformed(struct findings *findings, const struct chain *chain)
 	}
 }
 
-static int judge_with_anchors(struct verdict *verdict, const struct trust *trust, const struct chain *chain,
-                              int64_t now_s)
+static int judge_with_anchors(struct verdict *verdict, const struct trust *trust,
+                              const struct chain *chain, int64_t now_s)
 {
 	struct path_result result;
 	path_search(&result, trust, chain, now_s);
 	verdict->signature_checks = result.signature_checks;
 	struct findings findings = {0};
 	if (result.limited) {
-		findings_add(&findings, CLASS_LIMIT_EXCEEDED, 0, 0, 0, "the chain is too much work to verify");
+		findings_add(&findings, CLASS_LIMIT_EXCEEDED, 0, 0, 0,
+		             "the chain is too much work to verify");
 		take_findings(verdict, &findings);
 		/* Any change of a date may change how the search goes. */
 		verdict->holds_from_s = result.holds_from_s;

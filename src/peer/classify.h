@@ -1,10 +1,11 @@
 /* The judge: a presented chain, a service's trust and a moment -> verdict.
  *
- * A certificate that cannot be parsed is a finding wherever it stands in the chain: TLS 1.2 ends there as well. Other
- * certificates that the path does not need are not judged; when there is no path to an anchor, all are.
- * Critical extensions that are not processed make a path worthless (which ones are: extensions.c); name constraints are
- * processed (constraints.h). Too much work is CLASS_LIMIT_EXCEEDED and nothing else (bounds: path.h).
- * Issuer and subject names are linked by their bytes: the same name in another string type or letter case is another one.
+ * A certificate that cannot be parsed is a finding wherever it stands in the chain: TLS 1.2 ends
+ * there as well. Other certificates that the path does not need are not judged; when there is no
+ * path to an anchor, all are. Critical extensions that are not processed make a path worthless
+ * (which ones are: extensions.c); name constraints are processed (constraints.h). Too much work is
+ * CLASS_LIMIT_EXCEEDED and nothing else (bounds: path.h). Issuer and subject names are linked by
+ * their bytes: the same name in another string type or letter case is another one.
  *
  * Thread: a worker. No sockets, no files, no policy. */
 #pragma once
@@ -15,10 +16,11 @@
 #include "peer/trust.h"
 #include "peer/verdict.h"
 
-/* Judges `chain` (parsed here if need be) as of now_s (seconds since 1970 UTC). Possession is not looked at.
- * A trust without anchors gives CLASS_NOT_CHECKED unless a certificate is malformed or the leaf's key unsupported.
- * *out has one reference. E_NOMEM only. */
+/* Judges `chain` (parsed here if need be) as of now_s (seconds since 1970 UTC). Possession is
+ * not looked at. A trust without anchors gives CLASS_NOT_CHECKED unless a certificate is
+ * malformed or the leaf's key unsupported. *out has one reference. E_NOMEM only. */
 int peer_judge(struct verdict **out, const struct trust *trust, struct chain *chain, int64_t now_s);
 
-/* A verdict of one finding (CLASS_POSSESSION_FAILED, CLASS_LIMIT_EXCEEDED, ...). `detail` is static or NULL. E_NOMEM. */
+/* A verdict of one finding (CLASS_POSSESSION_FAILED, CLASS_LIMIT_EXCEEDED, ...). `detail` is
+ * static or NULL. E_NOMEM. */
 int verdict_single(struct verdict **out, enum peer_class class, int depth, const char *detail);

@@ -5,7 +5,8 @@
 #include "peer/der.h"
 #include "peer/name.h"
 
-/* The tags of the GeneralName forms that are compared; each is a CHOICE of its own in name and subtree. */
+/* The tags of the GeneralName forms that are compared; each is a CHOICE of its own in name and
+ * subtree. */
 enum form {
 	FORM_EMAIL = DER_CONTEXT | 1,
 	FORM_DNS = DER_CONTEXT | 2,
@@ -19,7 +20,8 @@ enum verdict3 { OUTSIDE, WITHIN, UNDECIDED };
 
 static bool equal_fold(struct slice a, struct slice b)
 {
-	return a.len == b.len && (a.len == 0 || strncasecmp((const char *)a.data, (const char *)b.data, a.len) == 0);
+	return a.len == b.len &&
+	       (a.len == 0 || strncasecmp((const char *)a.data, (const char *)b.data, a.len) == 0);
 }
 
 static struct slice tail(struct slice s, size_t from)
@@ -27,7 +29,8 @@ static struct slice tail(struct slice s, size_t from)
 	return slice_of(s.data + from, s.len - from);
 }
 
-/* Letters, digits, hyphens and underscores in labels of 1 to 63 (RFC 1034 3.5; underscores are in use). */
+/* Letters, digits, hyphens and underscores in labels of 1 to 63 (RFC 1034 3.5; underscores are
+ * in use). */
 static bool is_host(struct slice s)
 {
 	size_t label = 0;
@@ -43,7 +46,8 @@ static bool is_host(struct slice s)
 			label = 0;
 			continue;
 		}
-		bool known = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+		bool known = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+		             (c >= '0' && c <= '9') || c == '-' || c == '_';
 		if (!known || ++label > 63) {
 			return false;
 		}
@@ -57,7 +61,8 @@ static bool below_or_equal(struct slice host, struct slice base)
 	if (host.len == base.len) {
 		return equal_fold(host, base);
 	}
-	return host.len > base.len && host.data[host.len - base.len - 1] == '.' && equal_fold(tail(host, host.len - base.len), base);
+	return host.len > base.len && host.data[host.len - base.len - 1] == '.' &&
+	       equal_fold(tail(host, host.len - base.len), base);
 }
 
 /* Is `host` truly below ".base"? */
@@ -119,8 +124,10 @@ static enum verdict3 email_within(struct slice name, struct slice base)
 	struct slice host = tail(name, at);
 	size_t base_at = mailbox_host(base);
 	if (base_at != 0) {
-		/* The part before the '@' belongs to the host's administration: compared as it is. */
-		bool same = base_at == at && memcmp(name.data, base.data, at) == 0 && equal_fold(host, tail(base, base_at));
+		/* The part before the '@' belongs to the host's administration: compared as it
+		 * is. */
+		bool same = base_at == at && memcmp(name.data, base.data, at) == 0 &&
+		            equal_fold(host, tail(base, base_at));
 		return same ? WITHIN : OUTSIDE;
 	}
 	if (base.len > 1 && base.data[0] == '.' && is_host(tail(base, 1))) {
@@ -142,7 +149,8 @@ static struct slice uri_host(struct slice uri)
 	}
 	struct slice rest = tail(uri, (size_t)(slashes - uri.data) + 3);
 	size_t end = 0;
-	while (end < rest.len && rest.data[end] != '/' && rest.data[end] != '?' && rest.data[end] != '#') {
+	while (end < rest.len && rest.data[end] != '/' && rest.data[end] != '?' &&
+	       rest.data[end] != '#') {
 		end++;
 	}
 	struct slice host = slice_of(rest.data, end);
@@ -245,7 +253,8 @@ static enum verdict3 within(uint8_t form, struct slice name, struct slice base, 
 static bool next_subtree(struct slice *subtrees, uint8_t *form, struct slice *base)
 {
 	struct slice subtree;
-	return der_get(subtrees, DER_SEQUENCE, &subtree) && der_any(&subtree, form, base, NULL) && subtree.len == 0;
+	return der_get(subtrees, DER_SEQUENCE, &subtree) && der_any(&subtree, form, base, NULL) &&
+	       subtree.len == 0;
 }
 
 struct check {
@@ -318,7 +327,8 @@ static const char *check_subject(struct check *check, const struct cert_x509 *ce
 	return emails.violation;
 }
 
-/* A subtree with a syntax error refuses every certificate, not only those that have a name of its form. */
+/* A subtree with a syntax error refuses every certificate, not only those that have a name of
+ * its form. */
 static bool well_formed(struct check *check, struct slice subtrees)
 {
 	while (subtrees.len > 0 && spend(check)) {
@@ -328,7 +338,8 @@ static bool well_formed(struct check *check, struct slice subtrees)
 			return false;
 		}
 		/* RFC 5280 4.2.1.10: an address and its mask */
-		if (form == FORM_IP && ((base.len != 8 && base.len != 32) || !is_mask(base.data + base.len / 2, base.len / 2))) {
+		if (form == FORM_IP && ((base.len != 8 && base.len != 32) ||
+		                        !is_mask(base.data + base.len / 2, base.len / 2))) {
 			return false;
 		}
 		if (form == FORM_DNS && base.len > 0 && !is_host(base)) {
@@ -338,10 +349,12 @@ static bool well_formed(struct check *check, struct slice subtrees)
 	return true;
 }
 
-const char *constraints_check(const struct cert *issuer, const struct cert *cert, unsigned *comparisons)
+const char *constraints_check(const struct cert *issuer, const struct cert *cert,
+                              unsigned *comparisons)
 {
 	struct check check = {issuer->x509, comparisons};
-	if (!well_formed(&check, issuer->x509->permitted) || !well_formed(&check, issuer->x509->excluded)) {
+	if (!well_formed(&check, issuer->x509->permitted) ||
+	    !well_formed(&check, issuer->x509->excluded)) {
 		return "name constraints that cannot be read";
 	}
 	bool has_email = false;
@@ -354,7 +367,8 @@ const char *constraints_check(const struct cert *issuer, const struct cert *cert
 		has_email = has_email || form == FORM_EMAIL;
 		struct slice rdns = name;
 		/* [4] is explicit: the Name stands inside. */
-		if (form == FORM_DIRECTORY && (!der_get(&name, DER_SEQUENCE, &rdns) || name.len != 0)) {
+		if (form == FORM_DIRECTORY &&
+		    (!der_get(&name, DER_SEQUENCE, &rdns) || name.len != 0)) {
 			return "names that cannot be read";
 		}
 		const char *violation = check_name(&check, form, rdns);

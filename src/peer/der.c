@@ -11,7 +11,8 @@ bool der_any(struct slice *in, uint8_t *tag, struct slice *content, struct slice
 	size_t len = in->data[1];
 	if (len >= 0x80) {
 		size_t octets = len & 0x7f;
-		/* X.690 10.1: no indefinite length; four octets are more than any certificate needs. */
+		/* X.690 10.1: no indefinite length; four octets are more than any certificate
+		 * needs. */
 		if (octets == 0 || octets > 4 || in->len < 2 + octets) {
 			return false;
 		}
@@ -85,7 +86,8 @@ bool der_bits(struct slice content, struct slice *octets, unsigned *unused)
 		return false;
 	}
 	/* X.690 11.2.1: unused bits are zero. */
-	if (content.data[0] != 0 && (content.data[content.len - 1] & ((1U << content.data[0]) - 1)) != 0) {
+	if (content.data[0] != 0 &&
+	    (content.data[content.len - 1] & ((1U << content.data[0]) - 1)) != 0) {
 		return false;
 	}
 	*unused = content.data[0];
@@ -102,7 +104,8 @@ static int two(const uint8_t *p)
 	return (p[0] - '0') * 10 + (p[1] - '0');
 }
 
-/* Days from 1970-01-01 in the Gregorian calendar, by counting in years that begin in March: leap days come last. */
+/* Days from 1970-01-01 in the Gregorian calendar, by counting in years that begin in March: leap
+ * days come last. */
 static int64_t days_from_civil(int64_t year, int month, int day)
 {
 	year -= month <= 2;
@@ -147,8 +150,8 @@ bool der_time(uint8_t tag, struct slice content, int64_t *out)
 	int hour = two(p + 4);
 	int minute = two(p + 6);
 	int second = two(p + 8);
-	if (month < 1 || month > 12 || day < 1 || day > days_in_month(year, month) || hour < 0 || hour > 23 ||
-	    minute < 0 || minute > 59 || second < 0 || second > 59 || p[10] != 'Z') {
+	if (month < 1 || month > 12 || day < 1 || day > days_in_month(year, month) || hour < 0 ||
+	    hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 59 || p[10] != 'Z') {
 		return false;
 	}
 	*out = days_from_civil(year, month, day) * 86400 + hour * 3600 + minute * 60 + second;
@@ -247,7 +250,8 @@ size_t der_oid_from_text(const char *text, uint8_t *out, size_t cap)
 {
 	uint64_t first;
 	uint64_t arc;
-	if (!read_arc(&text, &first) || first > 2 || *text++ != '.' || !read_arc(&text, &arc) || (first < 2 && arc > 39)) {
+	if (!read_arc(&text, &first) || first > 2 || *text++ != '.' || !read_arc(&text, &arc) ||
+	    (first < 2 && arc > 39)) {
 		return 0;
 	}
 	size_t len = put_arc(out, cap, 0, first * 40 + arc);

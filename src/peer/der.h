@@ -1,7 +1,7 @@
 /* Reads DER (X.690): strict, borrowed, bounded by its slice. Every byte is a stranger's.
  *
- * A cursor is a slice that gets shorter. Only what DER allows is read: definite lengths in their shortest form and
- * tags below 31. False leaves the cursor where it was. Thread: any. */
+ * A cursor is a slice that gets shorter. Only what DER allows is read: definite lengths in their
+ * shortest form and tags below 31. False leaves the cursor where it was. Thread: any. */
 #pragma once
 
 #include <stdbool.h>
@@ -29,11 +29,13 @@ enum der_tag {
 	DER_BMP_STRING = 0x1e,
 	DER_SEQUENCE = 0x30,
 	DER_SET = 0x31,
-	DER_CONTEXT = 0x80,             /* | number: [n] IMPLICIT of a primitive type */
-	DER_CONTEXT_CONSTRUCTED = 0xa0, /* | number: [n] EXPLICIT, or IMPLICIT of a constructed type */
+	DER_CONTEXT = 0x80, /* | number: [n] IMPLICIT of a primitive type */
+	DER_CONTEXT_CONSTRUCTED =
+		0xa0, /* | number: [n] EXPLICIT, or IMPLICIT of a constructed type */
 };
 
-/* One element. `content` is what stands behind tag and length, `whole` all of it; either may be NULL. */
+/* One element. `content` is what stands behind tag and length, `whole` all of it; either may be
+ * NULL. */
 bool der_any(struct slice *in, uint8_t *tag, struct slice *content, struct slice *whole);
 /* The same if its tag is this one. */
 bool der_get(struct slice *in, uint8_t tag, struct slice *content);
@@ -43,15 +45,18 @@ bool der_next_is(struct slice in, uint8_t tag);
 
 /* Of the content of a BOOLEAN, 0x00 or 0xff. */
 bool der_bool(struct slice content, bool *out);
-/* Of the content of a non-negative INTEGER in its shortest form. What exceeds UINT32_MAX is held there. */
+/* Of the content of a non-negative INTEGER in its shortest form. What exceeds UINT32_MAX is held
+ * there. */
 bool der_uint(struct slice content, uint32_t *out);
 /* Of the content of a BIT STRING: its octets and how many bits of the last one do not count. */
 bool der_bits(struct slice content, struct slice *octets, unsigned *unused);
-/* UTCTime or GeneralizedTime as RFC 5280 4.1.2.5 has them (seconds given, Z, no fraction): seconds since 1970 UTC. */
+/* UTCTime or GeneralizedTime as RFC 5280 4.1.2.5 has them (seconds given, Z, no fraction):
+ * seconds since 1970 UTC. */
 bool der_time(uint8_t tag, struct slice content, int64_t *out);
 
 /* Dotted text with NUL. False: the OID is malformed, has an arc above 128 bits, or does not fit. */
 #define DER_OID_TEXT_MAX 160
 bool der_oid_text(struct slice content, char *out, size_t cap);
-/* The content of an OID from dotted text. Returns its length; 0: the text is no OID or does not fit. */
+/* The content of an OID from dotted text. Returns its length; 0: the text is no OID or does not
+ * fit. */
 size_t der_oid_from_text(const char *text, uint8_t *out, size_t cap);

@@ -41,7 +41,8 @@ static int read_key_usage(struct reading *r, struct slice value)
 	struct slice field;
 	struct slice octets;
 	unsigned unused;
-	if (!der_get(&value, DER_BIT_STRING, &field) || value.len != 0 || !der_bits(field, &octets, &unused)) {
+	if (!der_get(&value, DER_BIT_STRING, &field) || value.len != 0 ||
+	    !der_bits(field, &octets, &unused)) {
 		return E_INVALID;
 	}
 	struct cert *cert = r->cert;
@@ -80,9 +81,9 @@ static int oid_text(struct arena *arena, struct slice oid, struct slice *out)
 		const char *oid;
 		const char *name;
 	} purposes[] = {
-		{"1.3.6.1.5.5.7.3.1", "serverAuth"},      {"1.3.6.1.5.5.7.3.2", "clientAuth"},
-		{"1.3.6.1.5.5.7.3.3", "codeSigning"},     {"1.3.6.1.5.5.7.3.4", "emailProtection"},
-		{"1.3.6.1.5.5.7.3.8", "timeStamping"},    {"1.3.6.1.5.5.7.3.9", "OCSPSigning"},
+		{"1.3.6.1.5.5.7.3.1", "serverAuth"},    {"1.3.6.1.5.5.7.3.2", "clientAuth"},
+		{"1.3.6.1.5.5.7.3.3", "codeSigning"},   {"1.3.6.1.5.5.7.3.4", "emailProtection"},
+		{"1.3.6.1.5.5.7.3.8", "timeStamping"},  {"1.3.6.1.5.5.7.3.9", "OCSPSigning"},
 		{"2.5.29.37.0", "anyExtendedKeyUsage"},
 	};
 	static const char digits[] = "0123456789abcdef";
@@ -165,7 +166,9 @@ static int read_policies(struct reading *r, struct slice value)
 
 static int read_subject_key_id(struct reading *r, struct slice value)
 {
-	return der_get(&value, DER_OCTET_STRING, &r->cert->x509->subject_key_id) && value.len == 0 ? E_OK : E_INVALID;
+	return der_get(&value, DER_OCTET_STRING, &r->cert->x509->subject_key_id) && value.len == 0
+	               ? E_OK
+	               : E_INVALID;
 }
 
 static int read_authority_key_id(struct reading *r, struct slice value)
@@ -189,8 +192,8 @@ static int read_authority_key_id(struct reading *r, struct slice value)
 static int read_other_name(struct reading *r, struct san *out, struct slice content)
 {
 	struct slice oid;
-	if (!der_get(&content, DER_OID, &oid) || !der_get(&content, DER_CONTEXT_CONSTRUCTED | 0, &out->value) ||
-	    content.len != 0) {
+	if (!der_get(&content, DER_OID, &oid) ||
+	    !der_get(&content, DER_CONTEXT_CONSTRUCTED | 0, &out->value) || content.len != 0) {
 		return E_INVALID;
 	}
 	out->type = SAN_OTHER;
@@ -212,7 +215,8 @@ static int read_directory_name(struct reading *r, struct san *out, struct slice 
 }
 
 /* One GeneralName (RFC 5280 4.2.1.6). *known is false for the forms that events do not show. */
-static int read_general_name(struct reading *r, struct san *out, uint8_t tag, struct slice content, bool *known)
+static int read_general_name(struct reading *r, struct san *out, uint8_t tag, struct slice content,
+                             bool *known)
 {
 	*known = true;
 	*out = (struct san){.value = content};
@@ -248,7 +252,8 @@ static int read_names(struct reading *r, struct slice value)
 	struct cert *cert = r->cert;
 	struct slice in;
 	size_t kept;
-	if (!der_get(&value, DER_SEQUENCE, &in) || value.len != 0 || in.len == 0 || !count_elements(in, &kept)) {
+	if (!der_get(&value, DER_SEQUENCE, &in) || value.len != 0 || in.len == 0 ||
+	    !count_elements(in, &kept)) {
 		return E_INVALID;
 	}
 	cert->x509->has_names = true;
@@ -292,16 +297,18 @@ static int read_constraints(struct reading *r, struct slice value)
 	return in.len == 0 ? E_OK : E_INVALID;
 }
 
-/* The extensions that are judged, all below 2.5.29. Whatever else is critical makes a certificate unusable
- * (RFC 5280 4.2): policyConstraints, policyMappings and inhibitAnyPolicy too, since policies are not processed here,
- * key identifiers, which must not be critical, and proxy certificates, which would let a leaf issue another one. */
+/* The extensions that are judged, all below 2.5.29. Whatever else is critical makes a
+ * certificate unusable (RFC 5280 4.2): policyConstraints, policyMappings and inhibitAnyPolicy
+ * too, since policies are not processed here, key identifiers, which must not be critical, and
+ * proxy certificates, which would let a leaf issue another one. */
 static const struct {
 	uint8_t last;
 	bool may_be_critical;
 	read_fn *read;
 } known_extensions[] = {
-	{19, true, read_basic_constraints}, {15, true, read_key_usage},         {37, true, read_purposes},
-	{17, true, read_names},             {30, true, read_constraints},       {32, true, read_policies},
+	{19, true, read_basic_constraints}, {15, true, read_key_usage},
+	{37, true, read_purposes},          {17, true, read_names},
+	{30, true, read_constraints},       {32, true, read_policies},
 	{14, false, read_subject_key_id},   {35, false, read_authority_key_id},
 };
 

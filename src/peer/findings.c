@@ -10,14 +10,16 @@ static int compare(const struct finding *a, const struct finding *b)
 	return a->depth < b->depth ? -1 : a->depth > b->depth ? 1 : 0;
 }
 
-void findings_add(struct findings *findings, enum peer_class class, int depth, unsigned code, int64_t at_s,
-                  const char *detail)
+void findings_add(struct findings *findings, enum peer_class class, int depth, unsigned code,
+                  int64_t at_s, const char *detail)
 {
 	const struct peer_class_row *row = peer_class_row(class);
 	struct finding new = {
 		.class = class,
 		.depth = depth,
-		.code = code != 0 ? code : depth == 0 ? row->code_leaf : row->code_issuer,
+		.code = code != 0    ? code
+	                : depth == 0 ? row->code_leaf
+	                             : row->code_issuer,
 		.at_s = at_s,
 		.detail = detail,
 	};
@@ -25,13 +27,15 @@ void findings_add(struct findings *findings, enum peer_class class, int depth, u
 	while (at < findings->count && compare(&findings->items[at], &new) < 0) {
 		at++;
 	}
-	if (at == VERDICT_FINDINGS_MAX || (at < findings->count && compare(&findings->items[at], &new) == 0)) {
+	if (at == VERDICT_FINDINGS_MAX ||
+	    (at < findings->count && compare(&findings->items[at], &new) == 0)) {
 		return;
 	}
 	if (findings->count == VERDICT_FINDINGS_MAX) {
 		findings->count--;
 	}
-	memmove(&findings->items[at + 1], &findings->items[at], (findings->count - at) * sizeof(new));
+	memmove(&findings->items[at + 1], &findings->items[at],
+	        (findings->count - at) * sizeof(new));
 	findings->items[at] = new;
 	findings->count++;
 }

@@ -8,9 +8,10 @@ struct findings {
 	struct finding items[VERDICT_FINDINGS_MAX]; /* by class, then depth; one of each class and depth */
 };
 
-/* Of two of the same class and depth the first stays; beyond VERDICT_FINDINGS_MAX the least grave one goes.
- * `code` 0: the class's own. at_s: when the fault began or ends, for the classes that have such a moment, else 0. */
-void findings_add(struct findings *findings, enum peer_class class, int depth, unsigned code, int64_t at_s,
-                  const char *detail);
+/* Of two of the same class and depth the first stays; beyond VERDICT_FINDINGS_MAX the least
+ * grave one goes. `code` 0: the class's own. at_s: when the fault began or ends, for the classes
+ * that have such a moment, else 0. */
+void findings_add(struct findings *findings, enum peer_class class, int depth, unsigned code,
+                  int64_t at_s, const char *detail);
 /* Is `a` the milder set: none at all, a later primary class, fewer? */
 bool findings_milder(const struct findings *a, const struct findings *b);

@@ -1,6 +1,5 @@
 #include "peer/name.h"
 
-#include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
 #include <stdio.h>
 
@@ -39,7 +38,11 @@ static size_t utf8_char(struct slice s, uint32_t *out)
 {
 	static const uint32_t lowest[] = {0, 0, 0x80, 0x800, 0x10000};
 	uint8_t first = s.data[0];
-	size_t n = first < 0x80 ? 1 : first >= 0xf0 && first < 0xf8 ? 4 : first >= 0xe0 ? 3 : first >= 0xc0 ? 2 : 0;
+	size_t n = first < 0x80                    ? 1
+	           : first >= 0xf0 && first < 0xf8 ? 4
+	           : first >= 0xe0                 ? 3
+	           : first >= 0xc0                 ? 2
+	                                           : 0;
 	if (n == 0 || first >= 0xf8 || s.len < n) {
 		return 0;
 	}
@@ -106,8 +109,8 @@ static bool widen(struct buf *b, uint8_t tag, struct slice s)
 
 static bool is_byte_string(uint8_t tag)
 {
-	return tag == DER_UTF8_STRING || tag == DER_PRINTABLE_STRING || tag == DER_IA5_STRING || tag == DER_T61_STRING ||
-	       tag == DER_NUMERIC_STRING || tag == DER_VISIBLE_STRING;
+	return tag == DER_UTF8_STRING || tag == DER_PRINTABLE_STRING || tag == DER_IA5_STRING ||
+	       tag == DER_T61_STRING || tag == DER_NUMERIC_STRING || tag == DER_VISIBLE_STRING;
 }
 
 /* RFC 4514 2.4; control bytes and what is no UTF-8 become hex pairs. */
@@ -177,7 +180,8 @@ static int put_ava(struct arena *arena, struct buf *b, const struct ava *ava)
 static bool is_shown(struct slice oid, enum dn_attribute *out)
 {
 	for (size_t i = 0; i < sizeof(shown) / sizeof(shown[0]); i++) {
-		if (oid.len == 3 && oid.data[0] == 0x55 && oid.data[1] == 0x04 && oid.data[2] == shown[i].last) {
+		if (oid.len == 3 && oid.data[0] == 0x55 && oid.data[1] == 0x04 &&
+		    oid.data[2] == shown[i].last) {
 			*out = shown[i].attribute;
 			return true;
 		}
@@ -283,7 +287,8 @@ int name_read(struct arena *arena, struct dn *out, struct slice content)
 	return err;
 }
 
-/* The next character of a string with runs of spaces as one, and none at the ends; -1 at its end. */
+/* The next character of a string with runs of spaces as one, and none at the ends; -1 at its
+ * end. */
 static int folded(struct slice *s, bool *begun)
 {
 	size_t spaces = 0;
@@ -331,7 +336,8 @@ static enum name_match compare_values(const struct ava *a, const struct ava *b)
 			break;
 		}
 	}
-	/* Beyond ASCII, folding needs tables that we do not have (RFC 4518): different bytes may be the same name. */
+	/* Beyond ASCII, folding needs tables that we do not have (RFC 4518): different bytes may
+	 * be the same name. */
 	for (size_t i = 0; i < left.len; i++) {
 		ascii = ascii && left.data[i] < 0x80;
 	}
@@ -358,7 +364,8 @@ static enum name_match compare_rdns(struct slice name, struct slice base)
 		}
 		base_count++;
 		enum name_match best = NAME_OUTSIDE;
-		for (struct slice in = name; in.len > 0 && next_ava(&in, &ava) && best != NAME_WITHIN;) {
+		for (struct slice in = name;
+		     in.len > 0 && next_ava(&in, &ava) && best != NAME_WITHIN;) {
 			if (slice_equal(ava.oid, wanted.oid)) {
 				enum name_match match = compare_values(&ava, &wanted);
 				best = match == NAME_OUTSIDE ? best : match;
@@ -393,13 +400,15 @@ enum name_match name_within(struct slice name, struct slice base)
 	return result;
 }
 
-bool name_each_email(struct slice content, bool (*use)(void *context, struct slice email), void *context)
+bool name_each_email(struct slice content, bool (*use)(void *context, struct slice email),
+                     void *context)
 {
 	struct slice rdn;
 	while (content.len > 0 && der_get(&content, DER_SET, &rdn)) {
 		struct ava ava;
 		while (rdn.len > 0 && next_ava(&rdn, &ava)) {
-			if (slice_equal(ava.oid, slice_of(email_oid, sizeof(email_oid))) && !use(context, ava.value)) {
+			if (slice_equal(ava.oid, slice_of(email_oid, sizeof(email_oid))) &&
+			    !use(context, ava.value)) {
 				return false;
 			}
 		}

@@ -1,9 +1,9 @@
 /* Distinguished names: from DER to what events show, and compared as name constraints need it.
  *
- * A peer can put any byte into a name. `text` is made safe here: valid UTF-8 without NUL and control bytes,
- * everything else as RFC 4514 hex pairs. GnuTLS 3.7.9 has no one form for these (gnutls_x509_crt_get_dn3: a value
- * with NUL becomes #hex, CR LF and invalid UTF-8 stay raw, a T61String is hexadecimal text), so this one is ours.
- * Thread: any. */
+ * A peer can put any byte into a name. `text` is made safe here: valid UTF-8 without NUL and
+ * control bytes, everything else as RFC 4514 hex pairs. GnuTLS 3.7.9 has no one form for these
+ * (gnutls_x509_crt_get_dn3: a value with NUL becomes #hex, CR LF and invalid UTF-8 stay raw, a
+ * T61String is hexadecimal text), so this one is ours. Thread: any. */
 #pragma once
 
 #include "base/slice.h"
@@ -18,8 +18,10 @@ int name_read(struct arena *arena, struct dn *out, struct slice content);
 /* How a directory name stands to a subtree's base (RFC 5280 4.2.1.10, 7.1). */
 enum name_match { NAME_OUTSIDE, NAME_WITHIN, NAME_UNDECIDED };
 
-/* Is `name` within `base`? Both are contents of well-formed Names. Letter case and runs of spaces do not count.
- * Undecided: strings that differ in other than ASCII characters or in how they are encoded, which we cannot fold. */
+/* Is `name` within `base`? Both are contents of well-formed Names. Letter case and runs of
+ * spaces do not count. Undecided: strings that differ in other than ASCII characters or in how
+ * they are encoded, which we cannot fold. */
 enum name_match name_within(struct slice name, struct slice base);
 /* Calls `use` for every emailAddress attribute (PKCS #9); stops and returns false once it does. */
-bool name_each_email(struct slice content, bool (*use)(void *context, struct slice email), void *context);
+bool name_each_email(struct slice content, bool (*use)(void *context, struct slice email),
+                     void *context);

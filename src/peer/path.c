@@ -48,7 +48,8 @@ static bool spend_name(struct search *s)
 }
 
 /* False: too much work. */
-static bool verify(struct search *s, const struct cert *cert, const struct cert *issuer, enum signature_result *result)
+static bool verify(struct search *s, const struct cert *cert, const struct cert *issuer,
+                   enum signature_result *result)
 {
 	for (size_t i = 0; i < s->edge_count; i++) {
 		if (s->edges[i].cert == cert && s->edges[i].issuer == issuer) {
@@ -91,7 +92,8 @@ static void judge_path(struct search *s)
 {
 	struct path *path = &s->current;
 	path->findings.count = 0;
-	if (!rules_check_path(&path->findings, s->trust, path->certs, path->count, true, s->now_s, &s->comparisons)) {
+	if (!rules_check_path(&path->findings, s->trust, path->certs, path->count, true, s->now_s,
+	                      &s->comparisons)) {
 		give_up(s);
 		return;
 	}
@@ -104,7 +106,7 @@ static void judge_path(struct search *s)
 
 /* Why the certificate at the end of `s->current` leads nowhere. */
 struct dead_end {
-	bool wrong;       /* somebody of the issuer's name is there, but the signature is not by that key */
+	bool wrong; /* somebody of the issuer's name is there, but the signature is not by that key */
 	bool unsupported; /* the same, but the signature's algorithm cannot be verified */
 	bool no_key;      /* the same, but the key cannot be used */
 };
@@ -126,12 +128,13 @@ static void remember_dead_end(struct search *s, const struct dead_end *end)
 	if (own == SIGNATURE_GOOD && depth == 0) {
 		findings_add(&path->findings, CLASS_SELF_SIGNED, depth, 0, 0, NULL);
 	} else if (own == SIGNATURE_GOOD) {
-		findings_add(&path->findings, CLASS_UNKNOWN_ISSUER, depth, CODE_SELF_SIGNED_IN_CHAIN, 0,
-		             "the root in the chain is not trusted here");
+		findings_add(&path->findings, CLASS_UNKNOWN_ISSUER, depth, CODE_SELF_SIGNED_IN_CHAIN,
+		             0, "the root in the chain is not trusted here");
 	} else if (end->wrong) {
 		findings_add(&path->findings, CLASS_BAD_SIGNATURE, depth, 0, 0, NULL);
 	} else if (end->unsupported) {
-		findings_add(&path->findings, CLASS_BAD_SIGNATURE, depth, 0, 0, "an algorithm that cannot be verified");
+		findings_add(&path->findings, CLASS_BAD_SIGNATURE, depth, 0, 0,
+		             "an algorithm that cannot be verified");
 	} else {
 		findings_add(&path->findings, CLASS_UNKNOWN_ISSUER, depth, 0, 0,
 		             end->no_key ? "the issuer has a key of an unsupported kind" : NULL);
@@ -143,8 +146,8 @@ static void remember_dead_end(struct search *s, const struct dead_end *end)
 static void visit(struct search *s);
 
 /* Goes on through one candidate issuer. True: its key signed the last certificate. */
-static bool try_issuer(struct search *s, const struct cert *issuer, const struct anchor *anchor, enum hint hint,
-                       struct dead_end *end)
+static bool try_issuer(struct search *s, const struct cert *issuer, const struct anchor *anchor,
+                       enum hint hint, struct dead_end *end)
 {
 	struct path *path = &s->current;
 	const struct cert *last = path->certs[path->count - 1];
@@ -194,7 +197,8 @@ static bool try_anchors(struct search *s, struct slice issuer, enum hint hint, s
 	return found;
 }
 
-static bool try_presented(struct search *s, struct slice issuer, enum hint hint, struct dead_end *end)
+static bool try_presented(struct search *s, struct slice issuer, enum hint hint,
+                          struct dead_end *end)
 {
 	const struct cert *last = s->current.certs[s->current.count - 1];
 	bool found = false;
@@ -203,7 +207,8 @@ static bool try_presented(struct search *s, struct slice issuer, enum hint hint,
 		if (!spend_name(s)) {
 			return found;
 		}
-		if (!cert->parsed || !slice_equal(cert->x509->subject, issuer) || hint_of(last, cert) != hint) {
+		if (!cert->parsed || !slice_equal(cert->x509->subject, issuer) ||
+		    hint_of(last, cert) != hint) {
 			continue;
 		}
 		/* The root sent along: as an anchor it was tried already. */
@@ -246,26 +251,31 @@ static bool is_trusted_leaf(struct search *s, const struct cert *leaf, const str
 {
 	*anchor = trust_find_cert(s->trust, leaf);
 	enum signature_result own = SIGNATURE_WRONG;
-	return *anchor != NULL && leaf->x509->self_issued && verify(s, leaf, leaf, &own) && own == SIGNATURE_GOOD;
+	return *anchor != NULL && leaf->x509->self_issued && verify(s, leaf, leaf, &own) &&
+	       own == SIGNATURE_GOOD;
 }
 
-/* Nothing leads to an anchor: what is wrong with each certificate by itself is worth knowing all the same. */
+/* Nothing leads to an anchor: what is wrong with each certificate by itself is worth knowing all
+ * the same. */
 static void judge_presented(struct search *s)
 {
 	struct path *best = &s->out->best;
 	const struct chain *chain = s->chain;
-	if (!rules_check_path(&best->findings, s->trust, best->certs, best->count, false, s->now_s, &s->comparisons)) {
+	if (!rules_check_path(&best->findings, s->trust, best->certs, best->count, false, s->now_s,
+	                      &s->comparisons)) {
 		give_up(s);
 		return;
 	}
 	for (size_t i = 1; i < chain->count; i++) {
 		if (chain->certs[i].parsed && !in_path(best, &chain->certs[i])) {
-			rules_check_cert(&best->findings, s->trust, &chain->certs[i], (int)i, ROLE_ISSUER, s->now_s);
+			rules_check_cert(&best->findings, s->trust, &chain->certs[i], (int)i,
+			                 ROLE_ISSUER, s->now_s);
 		}
 	}
 }
 
-void path_search(struct path_result *out, const struct trust *trust, const struct chain *chain, int64_t now_s)
+void path_search(struct path_result *out, const struct trust *trust, const struct chain *chain,
+                 int64_t now_s)
 {
 	const struct cert *leaf = &chain->certs[0];
 	*out = (struct path_result){.holds_from_s = INT64_MIN, .holds_until_s = INT64_MAX};
@@ -280,7 +290,8 @@ void path_search(struct path_result *out, const struct trust *trust, const struc
 	};
 	for (size_t i = 0; i < chain->count; i++) {
 		if (chain->certs[i].parsed) {
-			rules_narrow(&chain->certs[i], now_s, &out->holds_from_s, &out->holds_until_s);
+			rules_narrow(&chain->certs[i], now_s, &out->holds_from_s,
+			             &out->holds_until_s);
 		}
 	}
 	const struct anchor *anchor;

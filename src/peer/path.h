@@ -1,12 +1,14 @@
-/* From the leaf to an anchor: the search for a path among what was presented and what is trusted. Private to peer/.
+/* From the leaf to an anchor: the search for a path among what was presented and what is trusted.
+ * Private to peer/.
  *
- * Any order, duplicates and unrelated certificates are fine (RFC 8446 4.4.2); cross-signed CAs are tried one after the
- * other. Issuer and subject are linked by the bytes of the name, key identifiers only say whom to try first
- * (RFC 5280 4.2.1.1: a hint). The first path without a fault is taken, else the one with the mildest faults.
+ * Any order, duplicates and unrelated certificates are fine (RFC 8446 4.4.2); cross-signed CAs are
+ * tried one after the other. Issuer and subject are linked by the bytes of the name, key
+ * identifiers only say whom to try first (RFC 5280 4.2.1.1: a hint). The first path without a fault
+ * is taken, else the one with the mildest faults.
  *
- * Work is bounded, since a stranger chooses the certificates: PATH_SIGNATURES_MAX signatures verified, PATH_STEPS_MAX
- * certificates visited, PATH_NAMES_MAX names compared.
- * Thread: one worker. */
+ * Work is bounded, since a stranger chooses the certificates: PATH_SIGNATURES_MAX signatures
+ * verified, PATH_STEPS_MAX certificates visited, PATH_NAMES_MAX names compared. Thread: one
+ * worker. */
 #pragma once
 
 #include <stdbool.h>
@@ -28,7 +30,7 @@ struct path {
 };
 
 struct path_result {
-	bool limited; /* the work was too much; nothing else is set then */
+	bool limited;     /* the work was too much; nothing else is set then */
 	struct path best; /* anchored, or as far as it went, with the reason among its findings */
 	int64_t holds_from_s;
 	int64_t holds_until_s;
@@ -36,4 +38,5 @@ struct path_result {
 };
 
 /* The leaf has to be parsed; others that are not are passed over. */
-void path_search(struct path_result *out, const struct trust *trust, const struct chain *chain, int64_t now_s);
+void path_search(struct path_result *out, const struct trust *trust, const struct chain *chain,
+                 int64_t now_s);

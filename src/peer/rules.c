@@ -21,29 +21,33 @@ static bool permits_purpose(const struct cert_x509 *x, struct slice purpose)
 	struct slice in = x->purposes;
 	struct slice oid;
 	while (in.len > 0 && der_get(&in, DER_OID, &oid)) {
-		if (slice_equal(oid, purpose) || slice_equal(oid, slice_of(any_purpose_oid, sizeof(any_purpose_oid)))) {
+		if (slice_equal(oid, purpose) ||
+		    slice_equal(oid, slice_of(any_purpose_oid, sizeof(any_purpose_oid)))) {
 			return true;
 		}
 	}
 	return false;
 }
 
-static void check_purpose(struct findings *findings, const struct trust *trust, const struct cert *cert, int depth,
-                          enum role role)
+static void check_purpose(struct findings *findings, const struct trust *trust,
+                          const struct cert *cert, int depth, enum role role)
 {
 	const struct cert_x509 *x = cert->x509;
-	/* RFC 5280 4.2.1.12; of issuers too, as every other implementation does: a CA for servers makes no clients. */
+	/* RFC 5280 4.2.1.12; of issuers too, as every other implementation does: a CA for
+	 * servers makes no clients. */
 	if (!trust->any_purpose && x->has_purposes && !permits_purpose(x, trust->purpose)) {
 		findings_add(findings, CLASS_WRONG_PURPOSE, depth, 0, 0, "extended key usage");
 	}
 	/* RFC 8446 4.4.2.4: a key that is not for signatures proves nothing in a handshake */
-	if (role == ROLE_LEAF && x->has_key_usage && (x->key_usage & KEY_USAGE_DIGITAL_SIGNATURE) == 0) {
-		findings_add(findings, CLASS_WRONG_PURPOSE, depth, 0, 0, "key usage without digitalSignature");
+	if (role == ROLE_LEAF && x->has_key_usage &&
+	    (x->key_usage & KEY_USAGE_DIGITAL_SIGNATURE) == 0) {
+		findings_add(findings, CLASS_WRONG_PURPOSE, depth, 0, 0,
+		             "key usage without digitalSignature");
 	}
 }
 
-static void check_strength(struct findings *findings, const struct trust *trust, const struct cert *cert, int depth,
-                           enum role role)
+static void check_strength(struct findings *findings, const struct trust *trust,
+                           const struct cert *cert, int depth, enum role role)
 {
 	const struct cert_x509 *x = cert->x509;
 	const char *weakness = key_weakness(&x->key_kind, trust->profile);
@@ -55,8 +59,8 @@ static void check_strength(struct findings *findings, const struct trust *trust,
 	}
 }
 
-void rules_check_cert(struct findings *findings, const struct trust *trust, const struct cert *cert, int depth,
-                      enum role role, int64_t now_s)
+void rules_check_cert(struct findings *findings, const struct trust *trust, const struct cert *cert,
+                      int depth, enum role role, int64_t now_s)
 {
 	if (role == ROLE_LEAF && cert->x509->key == NULL) {
 		findings_add(findings, CLASS_UNSUPPORTED_KEY, depth, 0, 0, NULL);
@@ -72,17 +76,21 @@ void rules_check_cert(struct findings *findings, const struct trust *trust, cons
 static void check_issuer(struct findings *findings, const struct cert *cert, int depth)
 {
 	const struct cert_x509 *x = cert->x509;
-	/* RFC 5280 6.1.4 (k): version 1 and 2 certificates, which cannot say it, are no CAs here either */
+	/* RFC 5280 6.1.4 (k): version 1 and 2 certificates, which cannot say it, are no CAs here
+	 * either */
 	if (!x->ca) {
 		findings_add(findings, CLASS_ISSUER_NOT_CA, depth, 0, 0, "basic constraints");
 	} else if (x->has_key_usage && (x->key_usage & KEY_USAGE_KEY_CERT_SIGN) == 0) {
 		/* RFC 5280 6.1.4 (n) */
-		findings_add(findings, CLASS_ISSUER_NOT_CA, depth, 0, 0, "key usage without keyCertSign");
+		findings_add(findings, CLASS_ISSUER_NOT_CA, depth, 0, 0,
+		             "key usage without keyCertSign");
 	}
 }
 
-/* RFC 5280 4.2.1.9: how many intermediates that are not self-issued may stand between it and the leaf */
-static void check_path_lengths(struct findings *findings, const struct cert *const *path, size_t count)
+/* RFC 5280 4.2.1.9: how many intermediates that are not self-issued may stand between it and the
+ * leaf */
+static void check_path_lengths(struct findings *findings, const struct cert *const *path,
+                               size_t count)
 {
 	uint32_t below = 0;
 	for (size_t i = 1; i < count; i++) {
@@ -95,14 +103,16 @@ static void check_path_lengths(struct findings *findings, const struct cert *con
 }
 
 /* RFC 5280 6.1.3 (b), (c): every certificate against the constraints of all above it */
-static bool check_names(struct findings *findings, const struct cert *const *path, size_t count, unsigned *comparisons)
+static bool check_names(struct findings *findings, const struct cert *const *path, size_t count,
+                        unsigned *comparisons)
 {
 	for (size_t i = 1; i < count; i++) {
 		if (!path[i]->x509->has_constraints) {
 			continue;
 		}
 		for (size_t k = 0; k < i; k++) {
-			/* Self-issued intermediates are exempt: a CA may rename nothing by changing its key. */
+			/* Self-issued intermediates are exempt: a CA may rename nothing by
+			 * changing its key. */
 			if (k > 0 && path[k]->x509->self_issued) {
 				continue;
 			}
@@ -111,18 +121,22 @@ static bool check_names(struct findings *findings, const struct cert *const *pat
 				return false;
 			}
 			if (detail != NULL) {
-				findings_add(findings, CLASS_NAME_NOT_PERMITTED, (int)k, 0, 0, detail);
+				findings_add(findings, CLASS_NAME_NOT_PERMITTED, (int)k, 0, 0,
+				             detail);
 			}
 		}
 	}
 	return true;
 }
 
-bool rules_check_path(struct findings *findings, const struct trust *trust, const struct cert *const *path, size_t count,
-                      bool anchored, int64_t now_s, unsigned *comparisons)
+bool rules_check_path(struct findings *findings, const struct trust *trust,
+                      const struct cert *const *path, size_t count, bool anchored, int64_t now_s,
+                      unsigned *comparisons)
 {
 	for (size_t i = 0; i < count; i++) {
-		enum role role = i == 0 ? ROLE_LEAF : anchored && i + 1 == count ? ROLE_ANCHOR : ROLE_ISSUER;
+		enum role role = i == 0                       ? ROLE_LEAF
+		                 : anchored && i + 1 == count ? ROLE_ANCHOR
+		                                              : ROLE_ISSUER;
 		rules_check_cert(findings, trust, path[i], (int)i, role, now_s);
 		if (i > 0) {
 			check_issuer(findings, path[i], (int)i);

@@ -15,7 +15,8 @@
 #define SOON_S (30 * 86400)
 #define OID_BYTES_MAX 128
 
-static int compile_purpose(struct trust *trust, const struct config_client *client, const char *file, struct diag *diag)
+static int compile_purpose(struct trust *trust, const struct config_client *client,
+                           const char *file, struct diag *diag)
 {
 	const char *text = client->purpose.text == NULL ? "clientAuth" : client->purpose.text;
 	if (strcmp(text, "any") == 0) {
@@ -23,10 +24,13 @@ static int compile_purpose(struct trust *trust, const struct config_client *clie
 		return E_OK;
 	}
 	uint8_t oid[OID_BYTES_MAX];
-	size_t len = der_oid_from_text(strcmp(text, "clientAuth") == 0 ? OID_CLIENT_AUTH : text, oid, sizeof(oid));
+	size_t len = der_oid_from_text(strcmp(text, "clientAuth") == 0 ? OID_CLIENT_AUTH : text,
+	                               oid, sizeof(oid));
 	if (len == 0) {
-		diag_error(diag, file, client->purpose.at, "purpose is clientAuth, any or an OID such as 1.3.6.1.5.5.7.3.2, not \"%s\"",
-		           text);
+		diag_error(
+			diag, file,
+			client->purpose.at, "purpose is clientAuth, any or an OID such as 1.3.6.1.5.5.7.3.2, not \"%s\"",
+			text);
 		return E_INVALID;
 	}
 	return arena_copy(&trust->arena, &trust->purpose, slice_of(oid, len)) ? E_OK : E_NOMEM;
@@ -53,7 +57,7 @@ static int compare_anchors(const void *a, const void *b)
 
 static int index_anchors(struct trust *trust)
 {
-	trust->by_subject = arena_array(&trust->arena, trust->count, sizeof(*trust->by_subject));
+	trust->by_subject = arena_array(&trust->arena, trust->count, sizeof(struct anchor *));
 	if (trust->by_subject == NULL) {
 		return E_NOMEM;
 	}
@@ -61,7 +65,7 @@ static int index_anchors(struct trust *trust)
 		trust->by_subject[i] = &trust->anchors[i];
 	}
 	if (trust->count > 0) {
-		qsort(trust->by_subject, trust->count, sizeof(*trust->by_subject), compare_anchors);
+		qsort(trust->by_subject, trust->count, sizeof(struct anchor *), compare_anchors);
 	}
 	return E_OK;
 }
@@ -79,9 +83,12 @@ static int compile_id(struct trust *trust)
 		return E_NOMEM;
 	}
 	uint8_t rules[] = {
-		trust->any_purpose, (uint8_t)trust->profile,
-		(uint8_t)(trust->max_depth >> 24), (uint8_t)(trust->max_depth >> 16),
-		(uint8_t)(trust->max_depth >> 8), (uint8_t)trust->max_depth,
+		trust->any_purpose,
+		(uint8_t)trust->profile,
+		(uint8_t)(trust->max_depth >> 24),
+		(uint8_t)(trust->max_depth >> 16),
+		(uint8_t)(trust->max_depth >> 8),
+		(uint8_t)trust->max_depth,
 		(uint8_t)trust->purpose.len,
 	};
 	int code = hash_text(hash, JUDGE_VERSION);
@@ -91,15 +98,16 @@ static int compile_id(struct trust *trust)
 	}
 	/* In order, with their files: both can be seen in a verdict. */
 	for (size_t i = 0; i < trust->count && code >= 0; i++) {
-		code = gnutls_hash(hash, trust->anchors[i].shown.sha256, sizeof(trust->anchors[i].shown.sha256));
+		code = gnutls_hash(hash, trust->anchors[i].shown.sha256,
+		                   sizeof(trust->anchors[i].shown.sha256));
 		code = code < 0 ? code : hash_text(hash, trust->anchors[i].shown.file);
 	}
 	gnutls_hash_deinit(hash, trust->id);
 	return code < 0 ? E_NOMEM : E_OK;
 }
 
-static void warn_about(const struct trust *trust, const struct anchor *anchor, const char *file, struct diag *diag,
-                       int64_t now_s)
+static void warn_about(const struct trust *trust, const struct anchor *anchor, const char *file,
+                       struct diag *diag, int64_t now_s)
 {
 	const struct trust_anchor *shown = &anchor->shown;
 	const struct cert_x509 *x = anchor->cert.x509;
@@ -107,27 +115,35 @@ static void warn_about(const struct trust *trust, const struct anchor *anchor, c
 	char when[CLOCK_TEXT_LEN + 1];
 	if (now_s > shown->not_after_s) {
 		clock_format(when, shown->not_after_s * 1000000);
-		diag_warn(diag, file, at, "CA file %s: %s expired on %.10s", shown->file, shown->subject, when);
+		diag_warn(diag, file, at, "CA file %s: %s expired on %.10s", shown->file,
+		          shown->subject, when);
 	} else if (now_s < shown->not_before_s) {
 		clock_format(when, shown->not_before_s * 1000000);
-		diag_warn(diag, file, at, "CA file %s: %s is not valid before %.10s", shown->file, shown->subject, when);
+		diag_warn(diag, file, at, "CA file %s: %s is not valid before %.10s", shown->file,
+		          shown->subject, when);
 	} else if (shown->not_after_s - now_s <= SOON_S) {
 		clock_format(when, shown->not_after_s * 1000000);
-		diag_warn(diag, file, at, "CA file %s: %s expires on %.10s", shown->file, shown->subject, when);
+		diag_warn(diag, file, at, "CA file %s: %s expires on %.10s", shown->file,
+		          shown->subject, when);
 	}
 	if (!x->ca || (x->has_key_usage && (x->key_usage & KEY_USAGE_KEY_CERT_SIGN) == 0)) {
-		diag_warn(diag, file, at, "CA file %s: %s is no CA, so nothing it signs is accepted", shown->file, shown->subject);
+		diag_warn(diag, file, at, "CA file %s: %s is no CA, so nothing it signs is accepted",
+		          shown->file, shown->subject);
 	}
 	const char *weakness = key_weakness(&x->key_kind, trust->profile);
 	if (x->key == NULL) {
-		diag_warn(diag, file, at, "CA file %s: %s has a key of an unsupported kind, so nothing it signs is accepted",
-		          shown->file, shown->subject);
+		diag_warn(
+			diag, file,
+			at, "CA file %s: %s has a key of an unsupported kind, so nothing it signs is accepted",
+			shown->file, shown->subject);
 	} else if (weakness != NULL) {
-		diag_warn(diag, file, at, "CA file %s: %s: %s for this profile", shown->file, shown->subject, weakness);
+		diag_warn(diag, file, at, "CA file %s: %s: %s for this profile", shown->file,
+		          shown->subject, weakness);
 	}
 }
 
-int trust_new(struct trust **out, const struct config_client *client, const char *file, struct diag *diag)
+int trust_new(struct trust **out, const struct config_client *client, const char *file,
+              struct diag *diag)
 {
 	struct trust *trust = calloc(1, sizeof(*trust));
 	if (trust == NULL) {
@@ -184,7 +200,8 @@ const struct trust_anchor *trust_anchor_at(const struct trust *trust, size_t i)
 	return &trust->anchors[i].shown;
 }
 
-size_t trust_find(const struct trust *trust, struct slice subject, const struct anchor *const **first)
+size_t trust_find(const struct trust *trust, struct slice subject,
+                  const struct anchor *const **first)
 {
 	size_t low = 0;
 	size_t high = trust->count;
@@ -197,7 +214,8 @@ size_t trust_find(const struct trust *trust, struct slice subject, const struct 
 		}
 	}
 	size_t n = 0;
-	while (low + n < trust->count && compare_subjects(trust->by_subject[low + n]->shown.subject_der, subject) == 0) {
+	while (low + n < trust->count &&
+	       compare_subjects(trust->by_subject[low + n]->shown.subject_der, subject) == 0) {
 		n++;
 	}
 	*first = n == 0 ? NULL : &trust->by_subject[low];

@@ -1,9 +1,11 @@
-/* What one service trusts: its anchors and the rules that a client chain has to keep, compiled and immutable.
+/* What one service trusts: its anchors and the rules that a client chain has to keep, compiled and
+ * immutable.
  *
- * Anchors are trusted keys (RFC 5280 6.1.1 d): an intermediate CA can be one. Dates, CA flag, key usage, path length
- * and name constraints of an anchor count like those of any other issuer; only its own signature does not.
- * A client certificate that is an anchor itself is accepted when it is self-signed, and by nothing else: an anchor
- * signed by somebody else needs its path as every certificate.
+ * Anchors are trusted keys (RFC 5280 6.1.1 d): an intermediate CA can be one. Dates, CA flag, key
+ * usage, path length and name constraints of an anchor count like those of any other issuer; only
+ * its own signature does not. A client certificate that is an anchor itself is accepted when it is
+ * self-signed, and by nothing else: an anchor signed by somebody else needs its path as every
+ * certificate.
  *
  * Thread: made by the main thread; read by every worker (counted by the snapshot that owns it). */
 #pragma once
@@ -20,15 +22,17 @@
 
 struct trust;
 
-/* Reads client.ca and compiles purpose, profile and max_depth. `file` is the configuration's name for `diag`.
- * Errors: missing, empty or unparsable CA file (each of its PEM certificates has to parse; at most 16 MiB), bad
- * purpose. Warnings: a CA expired, not yet valid or within 30 days of its end, one that is no CA, one with a key that
- * the profile refuses. E_INVALID when `diag` got an error; E_NOMEM. Nothing of `client` is kept. */
-int trust_new(struct trust **out, const struct config_client *client, const char *file, struct diag *diag);
+/* Reads client.ca and compiles purpose, profile and max_depth. `file` is the configuration's
+ * name for `diag`. Errors: missing, empty or unparsable CA file (each of its PEM certificates
+ * has to parse; at most 16 MiB), bad purpose. Warnings: a CA expired, not yet valid or within 30
+ * days of its end, one that is no CA, one with a key that the profile refuses. E_INVALID when
+ * `diag` got an error; E_NOMEM. Nothing of `client` is kept. */
+int trust_new(struct trust **out, const struct config_client *client, const char *file,
+              struct diag *diag);
 void trust_free(struct trust *trust);
 
-/* Everything that can change a verdict, hashed: anchors' content and files, purpose, profile, depth, and the
- * judging code's own version. 32 bytes. */
+/* Everything that can change a verdict, hashed: anchors' content and files, purpose, profile,
+ * depth, and the judging code's own version. 32 bytes. */
 const uint8_t *trust_id(const struct trust *trust);
 
 struct trust_anchor {
@@ -42,6 +46,7 @@ struct trust_anchor {
 	uint8_t sha256[32];
 };
 
-/* Each certificate once, in the order of the files. 0 when the service has no CA (passthrough or mode none). */
+/* Each certificate once, in the order of the files. 0 when the service has no CA (passthrough or
+ * mode none). */
 size_t trust_anchor_count(const struct trust *trust);
 const struct trust_anchor *trust_anchor_at(const struct trust *trust, size_t i);

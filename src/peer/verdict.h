@@ -1,7 +1,9 @@
-/* What peer/ found out about a presented chain: every fault with its depth, and the one class that counts first.
+/* What peer/ found out about a presented chain: every fault with its depth, and the one class that
+ * counts first.
  *
- * Immutable once made, counted, shared by cache and handshakes of one worker. Tolerance is not part of it:
- * policy/decide.h says which findings were tolerated. Thread: the worker that made it. */
+ * Immutable once made, counted, shared by cache and handshakes of one worker. Tolerance is not
+ * part of it: policy/decide.h says which findings were tolerated. Thread: the worker that made
+ * it. */
 #pragma once
 
 #include <stdbool.h>
@@ -15,9 +17,9 @@
 
 struct finding {
 	enum peer_class class;
-	int depth;          /* 0 leaf; position in the path, for a certificate outside of it in the chain */
-	unsigned code;      /* X509_V_ERR_ number or ours, by class and depth */
-	int64_t at_s;       /* expired: notAfter; not_yet_valid: notBefore, of that certificate; else 0 */
+	int depth; /* 0 leaf; position in the path, for a certificate outside of it in the chain */
+	unsigned code; /* X509_V_ERR_ number or ours, by class and depth */
+	int64_t at_s; /* expired: notAfter; not_yet_valid: notBefore, of that certificate; else 0 */
 	const char *detail; /* a few words, static; NULL */
 };
 
@@ -36,10 +38,10 @@ struct verdict {
 	/* The verdict is the same for every second in [holds_from_s, holds_until_s). */
 	int64_t holds_from_s;
 	int64_t holds_until_s;
-	size_t path_count; /* 0: no path to an anchor */
+	size_t path_count;                       /* 0: no path to an anchor */
 	struct path_step path[VERDICT_PATH_MAX]; /* leaf to anchor; with findings: the path that has them */
-	char *anchor_file; /* the CA file that the anchor came from; NULL */
-	unsigned signature_checks; /* work that was done */
+	char *anchor_file;                       /* the CA file that the anchor came from; NULL */
+	unsigned signature_checks;               /* work that was done */
 };
 
 struct verdict *verdict_ref(struct verdict *verdict);

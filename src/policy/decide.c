@@ -37,7 +37,8 @@ static void decide_presented(struct handshake *hs, const struct policy *policy, 
 	hs->class = hs->verdict->class;
 	hs->code = hs->verdict->code;
 	if (hs->class == CLASS_LIMIT_EXCEEDED) {
-		/* Nothing is known of the certificate: not even passthrough has a verdict to hand on. */
+		/* Nothing is known of the certificate: not even passthrough has a verdict to
+		 * hand on. */
 		deny(hs, DENIED_BY_LIMIT);
 		return;
 	}
@@ -68,7 +69,8 @@ static void clear(struct handshake *hs)
 
 void policy_decide(struct handshake *hs, const struct policy *policy, int64_t now_s)
 {
-	/* A certificate without a verdict, or one whose key was not proven, must never come to a decision. */
+	/* A certificate without a verdict, or one whose key was not proven, must never come to a
+	 * decision. */
 	BUG_IF(hs->presented != (hs->verdict != NULL));
 	BUG_IF(hs->presented && hs->possession != POSSESSION_PROVEN);
 	BUG_IF(hs->presented && policy->verify == VERIFY_NONE);
@@ -85,7 +87,10 @@ void policy_end(struct handshake *hs, enum peer_class class, const char *detail)
 {
 	clear(hs);
 	hs->class = class;
-	hs->code = hs->verdict != NULL && hs->verdict->class == class ? hs->verdict->code : peer_class_row(class)->code_leaf;
+	hs->code = peer_class_row(class)->code_leaf;
+	if (hs->verdict != NULL && hs->verdict->class == class) {
+		hs->code = hs->verdict->code;
+	}
 	hs->detail = detail;
 	if (class < CLASS_NO_CERTIFICATE) {
 		deny(hs, DENIED_BY_VERIFY);
@@ -104,7 +109,8 @@ int policy_alert(enum peer_class class, enum tls_version version)
 	if (alert == 0) {
 		return -1;
 	}
-	/* RFC 8446 6.2: certificate_required is new in 1.3; before, RFC 5246 7.4.6 has handshake_failure. */
+	/* RFC 8446 6.2: certificate_required is new in 1.3; before, RFC 5246 7.4.6 has
+	 * handshake_failure. */
 	if (alert == ALERT_CERTIFICATE_REQUIRED && version != TLS_VERSION_1_3) {
 		return ALERT_HANDSHAKE_FAILURE;
 	}

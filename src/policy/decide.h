@@ -15,21 +15,24 @@ struct policy {
 	const struct tolerate *tolerate;
 };
 
-/* Sets class, code, decision, denied_by, tolerated, verified of a handshake that was completed, from its
- * requested, presented, possession, chain and verdict (verdict is NULL when nothing was presented). now_s: seconds since
- * 1970 UTC.
+/* Sets class, code, decision, denied_by, tolerated, verified of a handshake that was completed,
+ * from its requested, presented, possession, chain and verdict (verdict is NULL when nothing was
+ * presented). now_s: seconds since 1970 UTC.
  *
- *   nothing presented  none: not_requested, allow_anonymous; optional, passthrough: allow_anonymous; required: deny
- *   limit_exceeded     deny by `limit`, in every mode
- *   ok                 allow, verified
- *   optional, required all findings tolerated: allow_tolerated; else, and when it was not checked: deny by `verify`
- *   passthrough        allow_unverified; `tolerate` is not looked at
+ *   nothing presented:  none: not_requested, allow_anonymous; required: deny by `verify`;
+ *                       optional, passthrough: allow_anonymous
+ *   limit_exceeded:     deny by `limit`, in every mode
+ *   ok:                 allow, verified
+ *   optional, required: all findings tolerated: allow_tolerated; else deny by `verify`, as for a
+ *                       certificate that was not checked
+ *   passthrough:        allow_unverified; `tolerate` is not looked at
  *
  * The class stays what it is, tolerated or not. */
 void policy_decide(struct handshake *hs, const struct policy *policy, int64_t now_s);
-/* The same for a handshake that ended early with `class`; always deny. A class of a judged certificate
- * (malformed_certificate, possession_failed, unsupported_key) is denied by `verify`, limit_exceeded by `limit`, shutdown
- * by `shutdown`, others by `handshake`. `detail` is static or NULL. */
+/* The same for a handshake that ended early with `class`; always deny. A class of a judged
+ * certificate (malformed_certificate, possession_failed, unsupported_key) is denied by `verify`,
+ * limit_exceeded by `limit`, shutdown by `shutdown`, others by `handshake`. `detail` is static
+ * or NULL. */
 void policy_end(struct handshake *hs, enum peer_class class, const char *detail);
 /* The TLS alert for hs->class in this TLS version; -1: none. 116 exists in 1.3 only (40 in 1.2). */
 int policy_alert(enum peer_class class, enum tls_version version);

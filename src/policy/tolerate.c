@@ -36,7 +36,8 @@ static const struct openssl_name {
 };
 #define OPENSSL_NAMES (sizeof(openssl_names) / sizeof(openssl_names[0]))
 
-/* How many characters to insert, delete or exchange (Levenshtein); both at most NAME_MAX_LEN long. */
+/* How many characters to insert, delete or exchange (Levenshtein); both at most NAME_MAX_LEN
+ * long. */
 static unsigned distance(const char *a, const char *b)
 {
 	unsigned row[NAME_MAX_LEN + 1];
@@ -69,7 +70,8 @@ static const char *nearest(const char *name)
 	}
 	for (unsigned i = 0; i < CLASS_COUNT + OPENSSL_NAMES; i++) {
 		bool is_class = i < CLASS_COUNT;
-		const char *known = is_class ? peer_class_row((enum peer_class)i)->name : openssl_names[i - CLASS_COUNT].name;
+		const char *known = is_class ? peer_class_row((enum peer_class)i)->name
+		                             : openssl_names[i - CLASS_COUNT].name;
 		if (is_class && !peer_class_row((enum peer_class)i)->tolerable) {
 			continue;
 		}
@@ -135,35 +137,42 @@ static bool has_date(enum peer_class class)
 	return class == CLASS_EXPIRED || class == CLASS_NOT_YET_VALID;
 }
 
-static bool compile(struct item *out, const struct config_tolerate_item *from, const char *file, struct diag *diag)
+static bool compile(struct item *out, const struct config_tolerate_item *from, const char *file,
+                    struct diag *diag)
 {
 	*out = (struct item){.depth = from->depth, .for_s = from->for_s, .until_s = from->until_s};
 	const char *name = from->name.text == NULL ? "" : from->name.text;
 	if (!find_name(name, out)) {
 		const char *like = nearest(name);
-		diag_error(diag, file, from->name.at, "tolerate: there is no class \"%s\"%s%s%s", name,
-		           like == NULL ? "" : "; did you mean ", like == NULL ? "" : like, like == NULL ? "" : "?");
+		diag_error(diag, file, from->name.at, "tolerate: there is no class \"%s\"%s%s%s",
+		           name, like == NULL ? "" : "; did you mean ", like == NULL ? "" : like,
+		           like == NULL ? "" : "?");
 		return false;
 	}
 	if (!peer_class_row(out->class)->tolerable) {
-		diag_error(diag, file, from->name.at, "tolerate: %s can never be tolerated", peer_class_row(out->class)->name);
+		diag_error(diag, file, from->name.at, "tolerate: %s can never be tolerated",
+		           peer_class_row(out->class)->name);
 		return false;
 	}
 	if (out->for_s >= 0 && !has_date(out->class)) {
-		diag_error(diag, file, from->name.at, "tolerate: `for` needs a date to count from, which expired and not_yet_valid have, not %s",
+		diag_error(diag, file, from->name.at,
+		           "tolerate: `for` needs a date to count from, which expired and "
+		           "not_yet_valid have, not %s",
 		           peer_class_row(out->class)->name);
 		return false;
 	}
 	return true;
 }
 
-int tolerate_new(struct tolerate **out, const struct config_tolerate *config, const char *file, struct diag *diag)
+int tolerate_new(struct tolerate **out, const struct config_tolerate *config, const char *file,
+                 struct diag *diag)
 {
 	size_t count = config->mode == TOLERATE_LIST ? config->count : 0;
 	if (count > (SIZE_MAX - sizeof(struct tolerate)) / sizeof(struct item)) {
 		return E_NOMEM;
 	}
-	struct tolerate *tolerate = calloc(1, sizeof(*tolerate) + count * sizeof(tolerate->items[0]));
+	struct tolerate *tolerate =
+		calloc(1, sizeof(*tolerate) + count * sizeof(tolerate->items[0]));
 	if (tolerate == NULL) {
 		return E_NOMEM;
 	}
@@ -196,11 +205,13 @@ static bool forgives(const struct item *item, const struct finding *finding, int
 	if (item->for_s < 0) {
 		return true;
 	}
-	int64_t age = finding->class == CLASS_EXPIRED ? now_s - finding->at_s : finding->at_s - now_s;
+	int64_t age =
+		finding->class == CLASS_EXPIRED ? now_s - finding->at_s : finding->at_s - now_s;
 	return age <= item->for_s;
 }
 
-static bool is_forgiven(const struct tolerate *tolerate, const struct finding *finding, int64_t now_s)
+static bool is_forgiven(const struct tolerate *tolerate, const struct finding *finding,
+                        int64_t now_s)
 {
 	/* The table has the last word, whatever was compiled. */
 	if (!peer_class_row(finding->class)->tolerable) {
@@ -217,7 +228,8 @@ static bool is_forgiven(const struct tolerate *tolerate, const struct finding *f
 	return false;
 }
 
-uint32_t tolerate_match(const struct tolerate *tolerate, const struct verdict *verdict, int64_t now_s)
+uint32_t tolerate_match(const struct tolerate *tolerate, const struct verdict *verdict,
+                        int64_t now_s)
 {
 	_Static_assert(VERDICT_FINDINGS_MAX <= 32, "a bit each");
 	uint32_t forgiven = 0;
@@ -257,7 +269,8 @@ static void put_time(struct buf *b, int64_t when_s)
 		buf_append_i64(b, when_s);
 		return;
 	}
-	size_t len = strftime(text, sizeof(text), when_s % 86400 == 0 ? "%Y-%m-%d" : "%Y-%m-%dT%H:%M:%SZ", &tm);
+	size_t len = strftime(text, sizeof(text),
+	                      when_s % 86400 == 0 ? "%Y-%m-%d" : "%Y-%m-%dT%H:%M:%SZ", &tm);
 	buf_append(b, text, len);
 }
 

@@ -12,15 +12,20 @@
 
 struct tolerate;
 
-/* Knows class names, OpenSSL's names (X509_V_ERR_CERT_HAS_EXPIRED, see x509_v_err.def) and numbers (10, or ours from
- * 1001). A number or an OpenSSL name that stands for one code of a class (19: a self-signed root in the chain) forgives
- * that code alone. Errors: an unknown name (with the nearest known one), a class that is never tolerable, `for` with a
- * class that has no date. E_INVALID when `diag` got an error; E_NOMEM. Nothing of `config` is kept. */
-int tolerate_new(struct tolerate **out, const struct config_tolerate *config, const char *file, struct diag *diag);
+/* Knows class names, OpenSSL's names (X509_V_ERR_CERT_HAS_EXPIRED, see x509_v_err.def) and
+ * numbers (10, or ours from 1001). A number or an OpenSSL name that stands for one code of a
+ * class (19: a self-signed root in the chain) forgives that code alone. Errors: an unknown name
+ * (with the nearest known one), a class that is never tolerable, `for` with a class that has no
+ * date. E_INVALID when `diag` got an error; E_NOMEM. Nothing of `config` is kept. */
+int tolerate_new(struct tolerate **out, const struct config_tolerate *config, const char *file,
+                 struct diag *diag);
 /* Takes *tolerate and leaves NULL there; NULL is fine. */
 void tolerate_free(struct tolerate **tolerate);
-/* Bit i: verdict->findings[i] is forgiven at now_s. `for` counts from notAfter (expired), or until notBefore (not yet
- * valid), both inclusive; `until` is the first second in which nothing is forgiven any more. */
-uint32_t tolerate_match(const struct tolerate *tolerate, const struct verdict *verdict, int64_t now_s);
-/* For people: "none", "all", "expired (depth 0, for 7d), unknown_issuer". Writes at most cap bytes with NUL (cap > 0). */
+/* Bit i: verdict->findings[i] is forgiven at now_s. `for` counts from notAfter (expired), or
+ * until notBefore (not yet valid), both inclusive; `until` is the first second in which nothing
+ * is forgiven any more. */
+uint32_t tolerate_match(const struct tolerate *tolerate, const struct verdict *verdict,
+                        int64_t now_s);
+/* For people: "none", "all", "expired (depth 0, for 7d), unknown_issuer". Writes at most cap
+ * bytes with NUL (cap > 0). */
 void tolerate_describe(const struct tolerate *tolerate, char *out, size_t cap);

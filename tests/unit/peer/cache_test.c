@@ -10,7 +10,8 @@
 
 static struct trust *root_trust(enum profile profile)
 {
-	return pki_trust(&(struct pki_trust_spec){.anchors = {pki_root()}, .profile = profile, .max_depth = 4});
+	return pki_trust(&(struct pki_trust_spec){
+		.anchors = {pki_root()}, .profile = profile, .max_depth = 4});
 }
 
 static bool same_verdict(const struct verdict *a, const struct verdict *b)
@@ -18,13 +19,17 @@ static bool same_verdict(const struct verdict *a, const struct verdict *b)
 	bool same = a->class == b->class && a->code == b->code && a->depth == b->depth &&
 	            a->finding_count == b->finding_count && a->holds_from_s == b->holds_from_s &&
 	            a->holds_until_s == b->holds_until_s && a->path_count == b->path_count &&
-	            a->signature_checks == b->signature_checks && (a->anchor_file == NULL) == (b->anchor_file == NULL);
+	            a->signature_checks == b->signature_checks &&
+	            (a->anchor_file == NULL) == (b->anchor_file == NULL);
 	for (size_t i = 0; same && i < a->finding_count; i++) {
-		same = a->findings[i].class == b->findings[i].class && a->findings[i].depth == b->findings[i].depth &&
-		       a->findings[i].code == b->findings[i].code && a->findings[i].at_s == b->findings[i].at_s;
+		same = a->findings[i].class == b->findings[i].class &&
+		       a->findings[i].depth == b->findings[i].depth &&
+		       a->findings[i].code == b->findings[i].code &&
+		       a->findings[i].at_s == b->findings[i].at_s;
 	}
 	for (size_t i = 0; same && i < a->path_count; i++) {
-		same = strcmp(a->path[i].subject, b->path[i].subject) == 0 && memcmp(a->path[i].sha256, b->path[i].sha256, 32) == 0;
+		same = strcmp(a->path[i].subject, b->path[i].subject) == 0 &&
+		       memcmp(a->path[i].sha256, b->path[i].sha256, 32) == 0;
 	}
 	return same && (a->anchor_file == NULL || strcmp(a->anchor_file, b->anchor_file) == 0);
 }
@@ -36,13 +41,23 @@ static void a_cached_verdict_is_the_one_a_fresh_judge_gives(void)
 	CU_ASSERT_EQUAL_FATAL(peer_cache_new(&cache, 100, MIB), E_OK);
 	struct pki_spec specs[] = {
 		{.subject = "CN=1", .issuer = pki_intermediate(), .key = PKI_P256_C},
-		{.subject = "CN=2", .issuer = pki_intermediate(), .key = PKI_P256_C, .not_after = PKI_NOW + 50},
-		{.subject = "CN=3", .issuer = pki_intermediate(), .key = PKI_P256_C, .not_before = PKI_NOW + 50},
+		{.subject = "CN=2",
+	         .issuer = pki_intermediate(),
+	         .key = PKI_P256_C,
+	         .not_after = PKI_NOW + 50},
+		{.subject = "CN=3",
+	         .issuer = pki_intermediate(),
+	         .key = PKI_P256_C,
+	         .not_before = PKI_NOW + 50},
 		{.subject = "CN=4", .key = PKI_P256_C},
-		{.subject = "CN=5", .issuer = pki_intermediate(), .key = PKI_RSA1024, .wrong_signature = true},
+		{.subject = "CN=5",
+	         .issuer = pki_intermediate(),
+	         .key = PKI_RSA1024,
+	         .wrong_signature = true},
 	};
 	/* Around every date of them, with steps back. */
-	static const int64_t times[] = {PKI_NOW, PKI_NOW + 49, PKI_NOW + 50, PKI_NOW + 51, PKI_NOW, PKI_NOW + 1000, PKI_NOW + 51};
+	static const int64_t times[] = {PKI_NOW, PKI_NOW + 49,   PKI_NOW + 50, PKI_NOW + 51,
+	                                PKI_NOW, PKI_NOW + 1000, PKI_NOW + 51};
 	for (size_t i = 0; i < sizeof(specs) / sizeof(specs[0]); i++) {
 		struct slice der[] = {pki_make(&specs[i])->der, pki_intermediate()->der};
 		for (size_t k = 0; k < sizeof(times) / sizeof(times[0]); k++) {
@@ -51,8 +66,11 @@ static void a_cached_verdict_is_the_one_a_fresh_judge_gives(void)
 				struct verdict *verdict;
 				struct verdict *fresh;
 				CU_ASSERT_EQUAL_FATAL(peer_cache_chain(cache, &chain, der, 2), E_OK);
-				CU_ASSERT_EQUAL_FATAL(peer_cache_judge(cache, &verdict, trust, chain, times[k]), E_OK);
-				CU_ASSERT_EQUAL_FATAL(peer_judge(&fresh, trust, chain, times[k]), E_OK);
+				CU_ASSERT_EQUAL_FATAL(
+					peer_cache_judge(cache, &verdict, trust, chain, times[k]),
+					E_OK);
+				CU_ASSERT_EQUAL_FATAL(peer_judge(&fresh, trust, chain, times[k]),
+				                      E_OK);
 				CU_ASSERT(same_verdict(verdict, fresh));
 				verdict_unref(&verdict);
 				verdict_unref(&fresh);
@@ -99,16 +117,19 @@ static void verdicts_of_different_trusts_stay_apart(void)
 	struct trust *medium = root_trust(PROFILE_MEDIUM);
 	struct peer_cache *cache;
 	struct chain *chain;
-	struct pki_spec spec = {.subject = "CN=weak", .issuer = pki_intermediate(), .key = PKI_RSA1024};
+	struct pki_spec spec = {
+		.subject = "CN=weak", .issuer = pki_intermediate(), .key = PKI_RSA1024};
 	struct slice der[] = {pki_make(&spec)->der, pki_intermediate()->der};
 	CU_ASSERT_EQUAL_FATAL(peer_cache_new(&cache, 4, MIB), E_OK);
 	CU_ASSERT_EQUAL_FATAL(peer_cache_chain(cache, &chain, der, 2), E_OK);
 	for (int i = 0; i < 3; i++) {
 		struct verdict *verdict;
-		CU_ASSERT_EQUAL_FATAL(peer_cache_judge(cache, &verdict, legacy, chain, PKI_NOW), E_OK);
+		CU_ASSERT_EQUAL_FATAL(peer_cache_judge(cache, &verdict, legacy, chain, PKI_NOW),
+		                      E_OK);
 		CU_ASSERT_EQUAL(verdict->class, CLASS_OK);
 		verdict_unref(&verdict);
-		CU_ASSERT_EQUAL_FATAL(peer_cache_judge(cache, &verdict, medium, chain, PKI_NOW), E_OK);
+		CU_ASSERT_EQUAL_FATAL(peer_cache_judge(cache, &verdict, medium, chain, PKI_NOW),
+		                      E_OK);
 		CU_ASSERT_EQUAL(verdict->class, CLASS_WEAK_ALGORITHM);
 		verdict_unref(&verdict);
 	}
@@ -130,10 +151,12 @@ static void more_trusts_than_slots_are_judged_all_the_same(void)
 	for (int round = 0; round < 2; round++) {
 		for (unsigned i = 0; i < PEER_CACHE_VERDICTS + 2; i++) {
 			if (round == 0) {
-				trusts[i] = pki_trust(&(struct pki_trust_spec){.anchors = {pki_root()}, .max_depth = i});
+				trusts[i] = pki_trust(&(struct pki_trust_spec){
+					.anchors = {pki_root()}, .max_depth = i});
 			}
 			struct verdict *verdict;
-			CU_ASSERT_EQUAL_FATAL(peer_cache_judge(cache, &verdict, trusts[i], chain, PKI_NOW), E_OK);
+			CU_ASSERT_EQUAL_FATAL(
+				peer_cache_judge(cache, &verdict, trusts[i], chain, PKI_NOW), E_OK);
 			CU_ASSERT_EQUAL(verdict->class, i == 0 ? CLASS_CHAIN_TOO_LONG : CLASS_OK);
 			verdict_unref(&verdict);
 		}
@@ -164,7 +187,9 @@ static void many_distinct_chains_stay_within_the_bounds(void)
 			CU_ASSERT_EQUAL_FATAL(peer_cache_chain(caches[k], &chain, der, 2), E_OK);
 			if (i % 100 == 0) {
 				struct verdict *verdict;
-				CU_ASSERT_EQUAL_FATAL(peer_cache_judge(caches[k], &verdict, trust, chain, PKI_NOW), E_OK);
+				CU_ASSERT_EQUAL_FATAL(peer_cache_judge(caches[k], &verdict, trust,
+				                                       chain, PKI_NOW),
+				                      E_OK);
 				verdict_unref(&verdict);
 			}
 			chain_unref(&chain);
@@ -219,10 +244,12 @@ static void what_is_too_large_is_judged_but_not_kept(void)
 }
 
 static const struct unit_test tests[] = {
-	{"a cached verdict is the one a fresh judge gives", a_cached_verdict_is_the_one_a_fresh_judge_gives},
+	{"a cached verdict is the one a fresh judge gives",
+         a_cached_verdict_is_the_one_a_fresh_judge_gives},
 	{"equal chains are one object", equal_chains_are_one_object},
 	{"verdicts of different trusts stay apart", verdicts_of_different_trusts_stay_apart},
-	{"more trusts than slots are judged all the same", more_trusts_than_slots_are_judged_all_the_same},
+	{"more trusts than slots are judged all the same",
+         more_trusts_than_slots_are_judged_all_the_same},
 	{"many distinct chains stay within the bounds", many_distinct_chains_stay_within_the_bounds},
 	{"the least recently used goes first", the_least_recently_used_goes_first},
 	{"what is too large is judged but not kept", what_is_too_large_is_judged_but_not_kept},

@@ -29,14 +29,13 @@ static bool is_text(struct slice s, const char *text)
 static void names_are_rfc_4514_as_gnutls_prints_them(void)
 {
 	static const char *const subjects[] = {
-		"CN=acme-7,O=Acme\\, Inc,C=NL",
-		"CN=a\\+b\\;c\\<d\\>e\\\"f\\\\g,OU=one,OU=two,O=x",
-		"UID=u,DC=example,DC=org",
-		"EMAIL=a@example.org,serialNumber=12,title=t,CN=x",
+		"CN=acme-7,O=Acme\\, Inc,C=NL", "CN=a\\+b\\;c\\<d\\>e\\\"f\\\\g,OU=one,OU=two,O=x",
+		"UID=u,DC=example,DC=org",      "EMAIL=a@example.org,serialNumber=12,title=t,CN=x",
 		"CN=Caf\xc3\xa9 \xe2\x82\xac",
 	};
 	for (size_t i = 0; i < sizeof(subjects) / sizeof(subjects[0]); i++) {
-		const struct pki_cert *cert = pki_make(&(struct pki_spec){.subject = subjects[i], .key = PKI_P256_A});
+		const struct pki_cert *cert =
+			pki_make(&(struct pki_spec){.subject = subjects[i], .key = PKI_P256_A});
 		struct chain *chain = parse(cert->der);
 		gnutls_datum_t text;
 		CU_ASSERT_EQUAL_FATAL(gnutls_x509_crt_get_dn3(cert->crt, &text, 0), 0);
@@ -54,26 +53,54 @@ static void hostile_bytes_in_names_come_out_as_hex_pairs(void)
 		const char *text;   /* in the name */
 		struct slice value; /* kept raw */
 	} rows[] = {
-		{SLICE("\x0c\x03" "a\0b"), "CN=a\\00b,O=Raw", SLICE("a\0b")},
-		{SLICE("\x0c\x04" "a\r\nb"), "CN=a\\0d\\0ab,O=Raw", SLICE("a\r\nb")},
-		{SLICE("\x0c\x03" "a\xff" "b"), "CN=a\\ffb,O=Raw", SLICE("a\xff" "b")},
+		{SLICE("\x0c\x03"
+	               "a\0b"),
+	         "CN=a\\00b,O=Raw", SLICE("a\0b")},
+		{SLICE("\x0c\x04"
+	               "a\r\nb"),
+	         "CN=a\\0d\\0ab,O=Raw", SLICE("a\r\nb")},
+		{SLICE("\x0c\x03"
+	               "a\xff"
+	               "b"),
+	         "CN=a\\ffb,O=Raw",
+	         SLICE("a\xff"
+	               "b")},
 		{SLICE("\x0c\x02\xc0\x80"), "CN=\\c0\\80,O=Raw", SLICE("\xc0\x80")},
 		{SLICE("\x0c\x03\xed\xa0\x80"), "CN=\\ed\\a0\\80,O=Raw", SLICE("\xed\xa0\x80")},
-		{SLICE("\x0c\x04\xf4\x90\x80\x80"), "CN=\\f4\\90\\80\\80,O=Raw", SLICE("\xf4\x90\x80\x80")},
-		{SLICE("\x0c\x04\xf0\x9f\x98\x80"), "CN=\xf0\x9f\x98\x80,O=Raw", SLICE("\xf0\x9f\x98\x80")},
+		{SLICE("\x0c\x04\xf4\x90\x80\x80"), "CN=\\f4\\90\\80\\80,O=Raw",
+	         SLICE("\xf4\x90\x80\x80")},
+		{SLICE("\x0c\x04\xf0\x9f\x98\x80"), "CN=\xf0\x9f\x98\x80,O=Raw",
+	         SLICE("\xf0\x9f\x98\x80")},
 		{SLICE("\x0c\x01\x7f"), "CN=\\7f,O=Raw", SLICE("\x7f")},
-		{SLICE("\x14\x03" "a\xe9" "b"), "CN=a\\e9b,O=Raw", SLICE("a\xe9" "b")},
-		{SLICE("\x1e\x04\x00" "a\x20\xac"), "CN=a\xe2\x82\xac,O=Raw", SLICE("a\xe2\x82\xac")},
-		{SLICE("\x1e\x03\x00" "a\x20"), "CN=#1e03006120,O=Raw", SLICE("\x00" "a\x20")},
-		{SLICE("\x1c\x04\x00\x01\xf6\x00"), "CN=\xf0\x9f\x98\x80,O=Raw", SLICE("\xf0\x9f\x98\x80")},
+		{SLICE("\x14\x03"
+	               "a\xe9"
+	               "b"),
+	         "CN=a\\e9b,O=Raw",
+	         SLICE("a\xe9"
+	               "b")},
+		{SLICE("\x1e\x04\x00"
+	               "a\x20\xac"),
+	         "CN=a\xe2\x82\xac,O=Raw", SLICE("a\xe2\x82\xac")},
+		{SLICE("\x1e\x03\x00"
+	               "a\x20"),
+	         "CN=#1e03006120,O=Raw",
+	         SLICE("\x00"
+	               "a\x20")},
+		{SLICE("\x1c\x04\x00\x01\xf6\x00"), "CN=\xf0\x9f\x98\x80,O=Raw",
+	         SLICE("\xf0\x9f\x98\x80")},
 		{SLICE("\x02\x01\x05"), "CN=#020105,O=Raw", SLICE("\x05")},
-		{SLICE("\x0c\x04" " #x "), "CN=\\ #x\\ ,O=Raw", SLICE(" #x ")},
-		{SLICE("\x0c\x02" "#x"), "CN=\\#x,O=Raw", SLICE("#x")},
+		{SLICE("\x0c\x04"
+	               " #x "),
+	         "CN=\\ #x\\ ,O=Raw", SLICE(" #x ")},
+		{SLICE("\x0c\x02"
+	               "#x"),
+	         "CN=\\#x,O=Raw", SLICE("#x")},
 		{SLICE("\x0c\x00"), "CN=,O=Raw", SLICE("")},
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct chain *chain =
-			parse(pki_make(&(struct pki_spec){.subject_cn = rows[i].der, .key = PKI_P256_A})->der);
+		struct chain *chain = parse(
+			pki_make(&(struct pki_spec){.subject_cn = rows[i].der, .key = PKI_P256_A})
+				->der);
 		const struct dn *subject = &chain->certs[0].subject;
 		CU_ASSERT_TRUE_FATAL(chain->certs[0].parsed);
 		CU_ASSERT(is_text(subject->text, rows[i].text));
@@ -90,7 +117,8 @@ static void long_names_are_read_whole_and_values_bounded(void)
 	for (int i = 0; i < 99; i++) {
 		strcat(subject, ",OU=x");
 	}
-	struct chain *chain = parse(pki_make(&(struct pki_spec){.subject = subject, .key = PKI_P256_A})->der);
+	struct chain *chain =
+		parse(pki_make(&(struct pki_spec){.subject = subject, .key = PKI_P256_A})->der);
 	CU_ASSERT(is_text(chain->certs[0].subject.text, subject));
 	CU_ASSERT_EQUAL(chain->certs[0].subject.value_count, CERT_VALUES_MAX);
 	chain_unref(&chain);
@@ -106,13 +134,19 @@ static void long_names_are_read_whole_and_values_bounded(void)
 
 static void everything_an_event_needs_is_read(void)
 {
-	struct slice names = SLICE("\x82\x09" "a.example"
-	                           "\x81\x0b" "b@c.example"
-	                           "\x86\x0b" "urn:example"
+	struct slice names = SLICE("\x82\x09"
+	                           "a.example"
+	                           "\x81\x0b"
+	                           "b@c.example"
+	                           "\x86\x0b"
+	                           "urn:example"
 	                           "\x87\x04\xc0\x00\x02\x01"
-	                           "\x87\x03" "bad"
-	                           "\xa4\x0f\x30\x0d\x31\x0b\x30\x09\x06\x03\x55\x04\x03\x0c\x02" "d\n"
-	                           "\xa0\x09\x06\x02\x2a\x03\xa0\x03\x0c\x01" "x"
+	                           "\x87\x03"
+	                           "bad"
+	                           "\xa4\x0f\x30\x0d\x31\x0b\x30\x09\x06\x03\x55\x04\x03\x0c\x02"
+	                           "d\n"
+	                           "\xa0\x09\x06\x02\x2a\x03\xa0\x03\x0c\x01"
+	                           "x"
 	                           "\x88\x01\x2a");
 	struct pki_spec spec = {
 		.subject = "CN=leaf,OU=unit,O=org,L=place,ST=state,C=NL",
@@ -122,7 +156,8 @@ static void everything_an_event_needs_is_read(void)
 		.not_after = 4000000000,
 		.key_usage = GNUTLS_KEY_DIGITAL_SIGNATURE | GNUTLS_KEY_DECIPHER_ONLY,
 		.purposes = {GNUTLS_KP_TLS_WWW_CLIENT, "1.2.3.4"},
-		.extensions = {{"2.5.29.17", pki_tlv(DER_SEQUENCE, names), false}, {"2.5.29.32", SLICE("\x30\x06\x30\x04\x06\x02\x2a\x03"), false}},
+		.extensions = {{"2.5.29.17", pki_tlv(DER_SEQUENCE, names), false},
+	                       {"2.5.29.32", SLICE("\x30\x06\x30\x04\x06\x02\x2a\x03"), false}},
 	};
 	const struct pki_cert *made = pki_make(&spec);
 	struct chain *chain = parse(made->der);
@@ -153,8 +188,14 @@ static void everything_an_event_needs_is_read(void)
 		enum san_type type;
 		struct slice value;
 	} sans[] = {
-		{SAN_DNS, SLICE("a.example")}, {SAN_EMAIL, SLICE("b@c.example")}, {SAN_URI, SLICE("urn:example")},
-		{SAN_IP, SLICE("\xc0\x00\x02\x01")}, {SAN_IP, SLICE("bad")}, {SAN_DN, SLICE("CN=d\\0a")}, {SAN_OTHER, SLICE("\x0c\x01" "x")},
+		{SAN_DNS, SLICE("a.example")},
+		{SAN_EMAIL, SLICE("b@c.example")},
+		{SAN_URI, SLICE("urn:example")},
+		{SAN_IP, SLICE("\xc0\x00\x02\x01")},
+		{SAN_IP, SLICE("bad")},
+		{SAN_DN, SLICE("CN=d\\0a")},
+		{SAN_OTHER, SLICE("\x0c\x01"
+	                          "x")},
 	};
 	CU_ASSERT_EQUAL_FATAL(cert->san_count, sizeof(sans) / sizeof(sans[0]));
 	for (size_t i = 0; i < cert->san_count; i++) {
@@ -171,13 +212,16 @@ static void fingerprints_are_those_of_gnutls(void)
 	struct chain *chain = parse(made->der);
 	uint8_t expected[32];
 	size_t len = sizeof(expected);
-	CU_ASSERT_EQUAL(gnutls_x509_crt_get_fingerprint(made->crt, GNUTLS_DIG_SHA256, expected, &len), 0);
+	CU_ASSERT_EQUAL(
+		gnutls_x509_crt_get_fingerprint(made->crt, GNUTLS_DIG_SHA256, expected, &len), 0);
 	CU_ASSERT_EQUAL(memcmp(expected, chain->certs[0].sha256, 32), 0);
 	len = sizeof(expected);
-	CU_ASSERT_EQUAL(gnutls_x509_crt_get_fingerprint(made->crt, GNUTLS_DIG_SHA1, expected, &len), 0);
+	CU_ASSERT_EQUAL(gnutls_x509_crt_get_fingerprint(made->crt, GNUTLS_DIG_SHA1, expected, &len),
+	                0);
 	CU_ASSERT_EQUAL(memcmp(expected, chain->certs[0].sha1, 20), 0);
 	len = sizeof(expected);
-	CU_ASSERT_EQUAL(gnutls_x509_crt_get_key_id(made->crt, GNUTLS_KEYID_USE_SHA256, expected, &len), 0);
+	CU_ASSERT_EQUAL(
+		gnutls_x509_crt_get_key_id(made->crt, GNUTLS_KEYID_USE_SHA256, expected, &len), 0);
 	CU_ASSERT_EQUAL(memcmp(expected, chain->certs[0].spki_sha256, 32), 0);
 	chain_unref(&chain);
 }
@@ -230,16 +274,17 @@ static void broken_extensions_make_a_certificate_malformed(void)
 		const char *oid;
 		struct slice value;
 	} rows[] = {
-		{"2.5.29.19", SLICE("\x30\x03\x01\x01\x05")},         /* BOOLEAN that is neither */
+		{"2.5.29.19", SLICE("\x30\x03\x01\x01\x05")}, /* BOOLEAN that is neither */
 		{"2.5.29.19", SLICE("\x30\x06\x01\x01\xff\x02\x01\xff")}, /* negative path length */
-		{"2.5.29.15", SLICE("\x04\x01\x80")},                 /* no BIT STRING */
-		{"2.5.29.15", SLICE("\x03\x02\x09\x80")},             /* nine unused bits */
-		{"2.5.29.37", SLICE("\x30\x02\x05\x00")},             /* a purpose that is no OID */
-		{"2.5.29.17", SLICE("\x30\x00")},                     /* no names */
-		{"2.5.29.17", SLICE("\x30\x02\x9e\x00")},             /* a form that does not exist */
-		{"2.5.29.17", SLICE("\x30\x04\x82\x05" "ab")},        /* a name longer than its list */
-		{"2.5.29.30", SLICE("\x30\x00")},                     /* no constraints */
-		{"2.5.29.30", SLICE("\x30\x02\xa0\x00")},             /* empty subtrees */
+		{"2.5.29.15", SLICE("\x04\x01\x80")},                     /* no BIT STRING */
+		{"2.5.29.15", SLICE("\x03\x02\x09\x80")},                 /* nine unused bits */
+		{"2.5.29.37", SLICE("\x30\x02\x05\x00")}, /* a purpose that is no OID */
+		{"2.5.29.17", SLICE("\x30\x00")},         /* no names */
+		{"2.5.29.17", SLICE("\x30\x02\x9e\x00")}, /* a form that does not exist */
+		{"2.5.29.17", SLICE("\x30\x04\x82\x05"
+	                            "ab")},               /* a name longer than its list */
+		{"2.5.29.30", SLICE("\x30\x00")},         /* no constraints */
+		{"2.5.29.30", SLICE("\x30\x02\xa0\x00")}, /* empty subtrees */
 		{"2.5.29.32", SLICE("\x30\x02\x05\x00")},
 		{"2.5.29.14", SLICE("\x05\x00")},
 		{"2.5.29.35", SLICE("\x30\x03\x80\x05\x01")},
@@ -267,10 +312,11 @@ static void many_extensions_are_refused_and_two_of_a_kind_too(void)
 	/* The list of extensions is the end of the signed part: [3] { SEQUENCE { ... } }. */
 	struct slice in = der;
 	struct slice certificate;
-	struct slice tbs;
+	struct slice tbs = SLICE("");
 	struct slice rest;
 	struct slice list = SLICE("");
-	CU_ASSERT(der_get(&in, DER_SEQUENCE, &certificate) && der_get(&certificate, DER_SEQUENCE, &tbs));
+	CU_ASSERT(der_get(&in, DER_SEQUENCE, &certificate) &&
+	          der_get(&certificate, DER_SEQUENCE, &tbs));
 	struct slice head = tbs;
 	uint8_t tag = 0;
 	for (rest = tbs; rest.len > 0;) {
@@ -292,7 +338,8 @@ static void many_extensions_are_refused_and_two_of_a_kind_too(void)
 			}
 			extensions = pki_join(extensions, one);
 		}
-		struct slice new_tbs = pki_tlv(0x30, pki_join(head, pki_tlv(0xa3, pki_tlv(0x30, extensions))));
+		struct slice new_tbs =
+			pki_tlv(0x30, pki_join(head, pki_tlv(0xa3, pki_tlv(0x30, extensions))));
 		struct chain *chain = parse(pki_tlv(0x30, pki_join(new_tbs, certificate)));
 		CU_ASSERT_EQUAL(chain->certs[0].parsed, variant == 0);
 		chain_unref(&chain);
@@ -338,7 +385,8 @@ static void dates_are_read_to_the_second_or_not_at_all(void)
 
 static void oids_go_to_text_and_back(void)
 {
-	static const char *const oids[] = {"1.3.6.1.5.5.7.3.2", "2.5.29.37.0", "2.999.3", "0.39", "1.2.840.113549.1.1.11"};
+	static const char *const oids[] = {"1.3.6.1.5.5.7.3.2", "2.5.29.37.0", "2.999.3", "0.39",
+	                                   "1.2.840.113549.1.1.11"};
 	for (size_t i = 0; i < sizeof(oids) / sizeof(oids[0]); i++) {
 		uint8_t der[64];
 		char text[DER_OID_TEXT_MAX];
@@ -347,15 +395,17 @@ static void oids_go_to_text_and_back(void)
 		CU_ASSERT_TRUE(der_oid_text(slice_of(der, len), text, sizeof(text)));
 		CU_ASSERT_STRING_EQUAL(text, oids[i]);
 	}
-	static const char *const bad[] = {"", "1", "1.", "3.1", "1.40", "1.2.", "1.2.x", ".1.2", "1..2", "1.02", "1.2 ", "a"};
+	static const char *const bad[] = {"",      "1",    "1.",   "3.1",  "1.40", "1.2.",
+	                                  "1.2.x", ".1.2", "1..2", "1.02", "1.2 ", "a"};
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		uint8_t der[64];
 		CU_ASSERT_EQUAL(der_oid_from_text(bad[i], der, sizeof(der)), 0);
 	}
 	char text[DER_OID_TEXT_MAX];
 	/* An arc of 128 bits, as of a UUID (X.667). */
-	CU_ASSERT_TRUE(der_oid_text(SLICE("\x69\x83\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f"), text,
-	                            sizeof(text)));
+	CU_ASSERT_TRUE(der_oid_text(SLICE("\x69\x83\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"
+	                                  "\xff\xff\xff\xff\xff\x7f"),
+	                            text, sizeof(text)));
 	CU_ASSERT_STRING_EQUAL(text, "2.25.340282366920938463463374607431768211455");
 	CU_ASSERT_FALSE(der_oid_text(SLICE("\x2a\x80\x01"), text, sizeof(text)));
 	CU_ASSERT_FALSE(der_oid_text(SLICE("\x2a\x83"), text, sizeof(text)));
@@ -366,8 +416,14 @@ static void oids_go_to_text_and_back(void)
 static void lengths_have_to_be_the_shortest(void)
 {
 	static const struct slice bad[] = {
-		SLICE("\x04\x81\x01x"), SLICE("\x04\x82\x00\x01x"), SLICE("\x04\x80x\x00\x00"), SLICE("\x04\x02x"),
-		SLICE("\x04"), SLICE("\x1f\x01x"), SLICE("\x04\x84\xff\xff\xff\xffx"), SLICE("\x04\x89\x01"),
+		SLICE("\x04\x81\x01x"),
+		SLICE("\x04\x82\x00\x01x"),
+		SLICE("\x04\x80x\x00\x00"),
+		SLICE("\x04\x02x"),
+		SLICE("\x04"),
+		SLICE("\x1f\x01x"),
+		SLICE("\x04\x84\xff\xff\xff\xffx"),
+		SLICE("\x04\x89\x01"),
 	};
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		struct slice in = bad[i];
@@ -379,14 +435,20 @@ static void lengths_have_to_be_the_shortest(void)
 
 static const struct unit_test tests[] = {
 	{"names are RFC 4514, as GnuTLS prints them", names_are_rfc_4514_as_gnutls_prints_them},
-	{"hostile bytes in names come out as hex pairs", hostile_bytes_in_names_come_out_as_hex_pairs},
-	{"long names are read whole, and values bounded", long_names_are_read_whole_and_values_bounded},
+	{"hostile bytes in names come out as hex pairs",
+         hostile_bytes_in_names_come_out_as_hex_pairs},
+	{"long names are read whole, and values bounded",
+         long_names_are_read_whole_and_values_bounded},
 	{"everything an event needs is read", everything_an_event_needs_is_read},
 	{"fingerprints are those of GnuTLS", fingerprints_are_those_of_gnutls},
-	{"the chain's hash tells where certificates end", the_chains_hash_tells_where_certificates_end},
-	{"what cannot be read keeps its fingerprints alone", what_cannot_be_read_keeps_its_fingerprints_alone},
-	{"broken extensions make a certificate malformed", broken_extensions_make_a_certificate_malformed},
-	{"many extensions are refused, and two of a kind too", many_extensions_are_refused_and_two_of_a_kind_too},
+	{"the chain's hash tells where certificates end",
+         the_chains_hash_tells_where_certificates_end},
+	{"what cannot be read keeps its fingerprints alone",
+         what_cannot_be_read_keeps_its_fingerprints_alone},
+	{"broken extensions make a certificate malformed",
+         broken_extensions_make_a_certificate_malformed},
+	{"many extensions are refused, and two of a kind too",
+         many_extensions_are_refused_and_two_of_a_kind_too},
 	{"dates are read to the second or not at all", dates_are_read_to_the_second_or_not_at_all},
 	{"OIDs go to text and back", oids_go_to_text_and_back},
 	{"lengths have to be the shortest", lengths_have_to_be_the_shortest},

@@ -10,8 +10,12 @@ static void every_class_has_a_whole_row(void)
 {
 	for (unsigned i = 0; i < CLASS_COUNT; i++) {
 		const struct peer_class_row *row = peer_class_row((enum peer_class)i);
-		CU_ASSERT_PTR_NOT_NULL_FATAL(row->name);
-		CU_ASSERT(strlen(row->name) > 0 && strspn(row->name, "abcdefghijklmnopqrstuvwxyz_") == strlen(row->name));
+		CU_ASSERT_PTR_NOT_NULL(row->name);
+		if (row->name == NULL) {
+			continue;
+		}
+		CU_ASSERT(strlen(row->name) > 0 &&
+		          strspn(row->name, "abcdefghijklmnopqrstuvwxyz_") == strlen(row->name));
 		CU_ASSERT(row->severity <= 10);
 		CU_ASSERT(row->alert <= 255);
 		CU_ASSERT(strlen(row->sentence) > 0);
@@ -20,7 +24,8 @@ static void every_class_has_a_whole_row(void)
 		CU_ASSERT(!row->tolerable || i < CLASS_NO_CERTIFICATE);
 		/* One code names one class, so that back ends can compare numbers. */
 		for (unsigned k = 0; k < i; k++) {
-			CU_ASSERT_NOT_EQUAL(peer_class_row((enum peer_class)k)->code_leaf, row->code_leaf);
+			CU_ASSERT_NOT_EQUAL(peer_class_row((enum peer_class)k)->code_leaf,
+			                    row->code_leaf);
 		}
 	}
 	CU_ASSERT_EQUAL(peer_class_by_name("nothing"), CLASS_COUNT);
@@ -30,11 +35,32 @@ static void every_class_has_a_whole_row(void)
 static void precedence_is_the_documented_one(void)
 {
 	static const char *const order[] = {
-		"malformed_certificate", "unsupported_key", "possession_failed", "bad_signature", "self_signed", "unknown_issuer",
-		"issuer_not_ca", "path_length_exceeded", "chain_too_long", "unknown_critical_extension", "name_not_permitted",
-		"wrong_name", "issuer_not_allowed", "denylisted", "revoked", "not_allowlisted", "wrong_purpose", "weak_algorithm",
-		"not_yet_valid", "expired", "revocation_unknown", "identity_malformed", "no_certificate", "not_requested",
-		"not_checked", "ok",
+		"malformed_certificate",
+		"unsupported_key",
+		"possession_failed",
+		"bad_signature",
+		"self_signed",
+		"unknown_issuer",
+		"issuer_not_ca",
+		"path_length_exceeded",
+		"chain_too_long",
+		"unknown_critical_extension",
+		"name_not_permitted",
+		"wrong_name",
+		"issuer_not_allowed",
+		"denylisted",
+		"revoked",
+		"not_allowlisted",
+		"wrong_purpose",
+		"weak_algorithm",
+		"not_yet_valid",
+		"expired",
+		"revocation_unknown",
+		"identity_malformed",
+		"no_certificate",
+		"not_requested",
+		"not_checked",
+		"ok",
 	};
 	for (unsigned i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
 		CU_ASSERT_STRING_EQUAL(peer_class_row((enum peer_class)i)->name, order[i]);
@@ -47,7 +73,7 @@ static void the_documentation_is_the_table(void)
 	struct buf written;
 	buf_init(&file, 1U << 20);
 	buf_init(&written, 1U << 20);
-	CU_ASSERT_EQUAL(file_read(&file, SOURCE_DIR "/docs/classes.md", 1U << 20), E_OK);
+	CU_ASSERT_EQUAL(file_load(&file, SOURCE_DIR "/docs/classes.md", 1U << 20), E_OK);
 	peer_classes_write(&written);
 	CU_ASSERT_EQUAL(written.err, E_OK);
 	CU_ASSERT(slice_equal(buf_slice(&file), buf_slice(&written)));

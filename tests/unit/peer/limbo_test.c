@@ -1,4 +1,5 @@
-/* The cases of x509-limbo, with client and server purposes exchanged, through peer_judge(): may this chain log in? */
+/* The cases of x509-limbo, with client and server purposes exchanged, through peer_judge(): may
+ * this chain log in? */
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -14,7 +15,8 @@
 
 #include <gnutls/gnutls.h>
 
-/* 2026-11-21: for cases that ask for the present; fixed, so that a verdict never changes with the calendar. */
+/* 2026-11-21: for cases that ask for the present; fixed, so that a verdict never changes with
+ * the calendar. */
 #define NOW_S 1795219200
 #define CERTS_MAX 1024
 
@@ -23,15 +25,19 @@ struct deviation {
 	const char *reason;
 };
 
-/* Cases that do not come out as expected, each with its reason; one that does is to be taken off the list. */
+/* Cases that do not come out as expected, each with its reason; one that does is to be taken off
+ * the list. */
 static const struct deviation must_deviations[] = {
-	{"webpki::explicit-curve", "refused as unsupported_key: no TLS library here can use such a key at all"},
+	{"webpki::explicit-curve",
+         "refused as unsupported_key: no TLS library here can use such a key at all"},
 	{NULL, NULL},
 };
 
-/* RFC 5280 is stricter towards CAs than towards those who verify, and the Web PKI has rules of its own. */
+/* RFC 5280 is stricter towards CAs than towards those who verify, and the Web PKI has rules of
+ * its own. */
 static const struct deviation strict_deviations[] = {
-	{"pathlen::validation-ignores-pathlen-in-leaf", "refused: the leaf's key usage lacks digitalSignature"},
+	{"pathlen::validation-ignores-pathlen-in-leaf",
+         "refused: the leaf's key usage lacks digitalSignature"},
 	{"rfc5280::ca-as-leaf", "refused: the leaf's key usage lacks digitalSignature"},
 	{"pathlen::max-chain-depth-1-self-issued", "refused: max_depth counts every intermediate"},
 	{"webpki::forbidden-dsa-leaf", "refused as unsupported_key"},
@@ -193,19 +199,24 @@ static struct tally run_tier(const char *tier, const struct deviation *deviation
 	json_array_foreach(json_object_get(document, "testcases"), i, test)
 	{
 		const char *id = json_string_value(json_object_get(test, "id"));
-		if (strcmp(json_string_value(json_object_get(test, "tier")), tier) != 0 || needs_crl(test)) {
+		if (strcmp(json_string_value(json_object_get(test, "tier")), tier) != 0 ||
+		    needs_crl(test)) {
 			continue;
 		}
 		struct verdict *verdict = run_case(test);
-		bool expected = strcmp(json_string_value(json_object_get(test, "expected_result")), "SUCCESS") == 0;
+		bool expected = strcmp(json_string_value(json_object_get(test, "expected_result")),
+		                       "SUCCESS") == 0;
 		bool agreed = agrees(test, verdict);
 		bool accepted = verdict != NULL && verdict->class == CLASS_OK;
 		tally.cases++;
 		tally.agreed += agreed ? 1 : 0;
 		tally.wrong_accepts += accepted && !expected ? 1 : 0;
 		if (agreed == is_deviation(deviations, id)) {
-			printf("\n    %s %s (%s)", id, agreed ? "is listed as a deviation and agrees" : "deviates and is not listed",
-			       verdict == NULL ? "anchors refused" : peer_class_row(verdict->class)->name);
+			printf("\n    %s %s (%s)", id,
+			       agreed ? "is listed as a deviation and agrees"
+			              : "deviates and is not listed",
+			       verdict == NULL ? "anchors refused"
+			                       : peer_class_row(verdict->class)->name);
 			CU_FAIL("a case and the list of deviations disagree");
 		}
 		verdict_unref(&verdict);
@@ -249,8 +260,12 @@ static void work_is_bounded_for_chains_made_to_exhaust(void)
 		}
 		struct verdict *verdict = run_case(test);
 		cases++;
-		CU_ASSERT_PTR_NOT_NULL_FATAL(verdict);
-		printf("\n    %s: %s after %u signatures", json_string_value(json_object_get(test, "id")),
+		CU_ASSERT_PTR_NOT_NULL(verdict);
+		if (verdict == NULL) {
+			continue;
+		}
+		printf("\n    %s: %s after %u signatures",
+		       json_string_value(json_object_get(test, "id")),
 		       peer_class_row(verdict->class)->name, verdict->signature_checks);
 		CU_ASSERT_NOT_EQUAL(verdict->class, CLASS_OK);
 		CU_ASSERT(verdict->signature_checks <= 32);
@@ -260,8 +275,10 @@ static void work_is_bounded_for_chains_made_to_exhaust(void)
 }
 
 static const struct unit_test tests[] = {
-	{"must cases agree and none is wrongly accepted", must_cases_agree_and_none_is_wrongly_accepted},
-	{"strict cases agree but for the ones that are listed", strict_cases_agree_but_for_the_ones_that_are_listed},
+	{"must cases agree and none is wrongly accepted",
+         must_cases_agree_and_none_is_wrongly_accepted},
+	{"strict cases agree but for the ones that are listed",
+         strict_cases_agree_but_for_the_ones_that_are_listed},
 	{"work is bounded for chains made to exhaust", work_is_bounded_for_chains_made_to_exhaust},
 };
 

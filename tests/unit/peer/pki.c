@@ -12,7 +12,7 @@ static struct kept {
 	struct pki_cert cert;
 	char *path; /* to be removed */
 	uint8_t bytes[];
-} *all;
+} * all;
 
 static gnutls_x509_privkey_t keys[PKI_KEY_COUNT];
 
@@ -109,7 +109,8 @@ static void set_key_ids(gnutls_x509_crt_t crt, const struct pki_cert *issuer)
 static void set_extensions(gnutls_x509_crt_t crt, const struct pki_spec *spec)
 {
 	if (!spec->no_basic_constraints && (spec->version == 0 || spec->version == 3)) {
-		MUST(gnutls_x509_crt_set_basic_constraints(crt, spec->ca, spec->path_length_plus_1 - 1));
+		MUST(gnutls_x509_crt_set_basic_constraints(crt, spec->ca,
+		                                           spec->path_length_plus_1 - 1));
 	}
 	if (spec->key_usage != 0) {
 		MUST(gnutls_x509_crt_set_key_usage(crt, spec->key_usage));
@@ -119,22 +120,26 @@ static void set_extensions(gnutls_x509_crt_t crt, const struct pki_spec *spec)
 	}
 	for (size_t i = 0; i < 4 && spec->dns[i] != NULL; i++) {
 		MUST(gnutls_x509_crt_set_subject_alt_name(crt, GNUTLS_SAN_DNSNAME, spec->dns[i],
-		                                          (unsigned)strlen(spec->dns[i]), GNUTLS_FSAN_APPEND));
+		                                          (unsigned)strlen(spec->dns[i]),
+		                                          GNUTLS_FSAN_APPEND));
 	}
 	if (spec->key_ids) {
 		set_key_ids(crt, spec->issuer);
 	}
 	for (size_t i = 0; i < 4 && spec->extensions[i].oid != NULL; i++) {
 		const struct pki_extension *e = &spec->extensions[i];
-		MUST(gnutls_x509_crt_set_extension_by_oid(crt, e->oid, e->value.data, e->value.len, e->critical));
+		MUST(gnutls_x509_crt_set_extension_by_oid(crt, e->oid, e->value.data, e->value.len,
+		                                          e->critical));
 	}
 }
 
 static void set_subject(gnutls_x509_crt_t crt, const struct pki_spec *spec)
 {
 	if (spec->subject_cn.len > 0) {
-		MUST(gnutls_x509_crt_set_dn_by_oid(crt, GNUTLS_OID_X520_ORGANIZATION_NAME, 0, "Raw", 3));
-		MUST(gnutls_x509_crt_set_dn_by_oid(crt, GNUTLS_OID_X520_COMMON_NAME, 1, spec->subject_cn.data,
+		MUST(gnutls_x509_crt_set_dn_by_oid(crt, GNUTLS_OID_X520_ORGANIZATION_NAME, 0, "Raw",
+		                                   3));
+		MUST(gnutls_x509_crt_set_dn_by_oid(crt, GNUTLS_OID_X520_COMMON_NAME, 1,
+		                                   spec->subject_cn.data,
 		                                   (unsigned)spec->subject_cn.len));
 	} else if (spec->subject != NULL) {
 		MUST(gnutls_x509_crt_set_dn(crt, spec->subject, NULL));
@@ -187,7 +192,8 @@ const struct pki_cert *pki_make(const struct pki_spec *spec)
 	gnutls_privkey_t key;
 	MUST(gnutls_privkey_init(&key));
 	MUST(gnutls_privkey_import_x509(key, pki_key(signer), 0));
-	MUST(gnutls_x509_crt_privkey_sign(crt, issuer, key, digest_of(spec, signer), spec->sign_flags));
+	MUST(gnutls_x509_crt_privkey_sign(crt, issuer, key, digest_of(spec, signer),
+	                                  spec->sign_flags));
 	gnutls_privkey_deinit(key);
 	if (stand_in != NULL) {
 		gnutls_x509_crt_deinit(stand_in);
@@ -265,12 +271,13 @@ struct trust *pki_trust(const struct pki_trust_spec *spec)
 	struct config_text files[8];
 	size_t count = 0;
 	while (count < 8 && spec->anchors[count] != NULL) {
-		files[count] = (struct config_text){pki_file(pki_pem(spec->anchors[count]->der)), {1, 1}};
+		files[count] =
+			(struct config_text){pki_file(pki_pem(spec->anchors[count]->der)), {1, 1}};
 		count++;
 	}
 	struct config_client client = {
 		.ca = {files, count, {0}},
-		.purpose = {(char *)(uintptr_t)spec->purpose, {1, 1}},
+		.purpose = {(char *)spec->purpose, {1, 1}},
 		.profile = spec->profile,
 		.max_depth = spec->max_depth,
 	};
@@ -285,18 +292,21 @@ struct trust *pki_trust(const struct pki_trust_spec *spec)
 	return trust;
 }
 
-struct verdict *pki_judge(const struct trust *trust, const struct slice *der, size_t count, int64_t now_s)
+struct verdict *pki_judge(const struct trust *trust, const struct slice *der, size_t count,
+                          int64_t now_s)
 {
 	struct chain *chain;
 	struct verdict *verdict;
-	if (chain_new(&chain, der, count) != E_OK || peer_judge(&verdict, trust, chain, now_s) != E_OK) {
+	if (chain_new(&chain, der, count) != E_OK ||
+	    peer_judge(&verdict, trust, chain, now_s) != E_OK) {
 		exit(99);
 	}
 	chain_unref(&chain);
 	return verdict;
 }
 
-struct verdict *pki_judge_certs(const struct trust *trust, const struct pki_cert *const *certs, int64_t now_s)
+struct verdict *pki_judge_certs(const struct trust *trust, const struct pki_cert *const *certs,
+                                int64_t now_s)
 {
 	struct slice der[16];
 	size_t count = 0;

@@ -1,4 +1,5 @@
-/* Certificates of every kind for tests: made in memory, with any fault. Keys are made once a program.
+/* Certificates of every kind for tests: made in memory, with any fault. Keys are made once a
+ * program.
  *
  * Failures of the helper itself end the program: no test can go on without its certificate. */
 #pragma once
@@ -41,12 +42,12 @@ struct pki_extension {
 
 /* Zero is a sensible value everywhere. */
 struct pki_spec {
-	const char *subject; /* RFC 4514; NULL: empty */
+	const char *subject;     /* RFC 4514; NULL: empty */
 	struct slice subject_cn; /* instead: DER of one string value, as common name next to O=Raw */
 	enum pki_key_kind key;
-	const struct pki_cert *issuer; /* NULL: itself */
-	const char *issuer_name;       /* another name than the issuer's */
-	bool wrong_signature;          /* signed with another key than the issuer's */
+	const struct pki_cert *issuer;    /* NULL: itself */
+	const char *issuer_name;          /* another name than the issuer's */
+	bool wrong_signature;             /* signed with another key than the issuer's */
 	gnutls_digest_algorithm_t digest; /* 0: SHA-256, or what the key asks for */
 	unsigned sign_flags;
 	int64_t not_before; /* 0: a year before PKI_NOW */
@@ -57,7 +58,7 @@ struct pki_spec {
 	unsigned key_usage;     /* GNUTLS_KEY_*; 0: no extension */
 	const char *purposes[4];
 	const char *dns[4];
-	bool key_ids; /* subject and authority key identifier */
+	bool key_ids;     /* subject and authority key identifier */
 	unsigned version; /* 0: 3 */
 	struct pki_extension extensions[4];
 };
@@ -83,7 +84,7 @@ const struct pki_cert *pki_leaf(void);
 
 struct pki_trust_spec {
 	const struct pki_cert *anchors[8];
-	const char *purpose; /* NULL: clientAuth */
+	const char *purpose;  /* NULL: clientAuth */
 	enum profile profile; /* 0: legacy */
 	unsigned max_depth;
 };
@@ -91,9 +92,11 @@ struct pki_trust_spec {
 struct trust *pki_trust(const struct pki_trust_spec *spec);
 
 /* Judges at PKI_NOW; the caller unrefs the verdict. */
-struct verdict *pki_judge(const struct trust *trust, const struct slice *der, size_t count, int64_t now_s);
+struct verdict *pki_judge(const struct trust *trust, const struct slice *der, size_t count,
+                          int64_t now_s);
 /* The same for up to 16 certificates, NULL at the end. */
-struct verdict *pki_judge_certs(const struct trust *trust, const struct pki_cert *const *certs, int64_t now_s);
+struct verdict *pki_judge_certs(const struct trust *trust, const struct pki_cert *const *certs,
+                                int64_t now_s);
 
 /* DER: a tag with a content, and a run of such; kept until pki_release(). */
 struct slice pki_tlv(uint8_t tag, struct slice content);

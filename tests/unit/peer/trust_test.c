@@ -17,7 +17,7 @@ static struct trust *load(char *const *paths, size_t count, const char *purpose,
 	}
 	struct config_client client = {
 		.ca = {files, count, {9, 1}},
-		.purpose = {(char *)(uintptr_t)purpose, {20, 3}},
+		.purpose = {(char *)purpose, {20, 3}},
 		.profile = PROFILE_MEDIUM,
 		.max_depth = 4,
 	};
@@ -57,20 +57,25 @@ static void files_that_give_no_anchor_are_refused_where_they_are_named(void)
 	refused(pki_file(SLICE("")), "empty");
 	refused(pki_file(SLICE("hello\n")), "no PEM CERTIFICATE block");
 	refused(pki_file(pki_root()->der), "no PEM CERTIFICATE block");
-	refused(pki_file(SLICE("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")), "no PEM CERTIFICATE block");
-	refused(pki_file(SLICE("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")), "block 1 cannot be parsed");
-	refused(pki_file(SLICE("-----BEGIN CERTIFICATE-----\n!!!!\n-----END CERTIFICATE-----\n")), "block 1 cannot be parsed");
+	refused(pki_file(SLICE("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")),
+	        "no PEM CERTIFICATE block");
+	refused(pki_file(SLICE("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")),
+	        "block 1 cannot be parsed");
+	refused(pki_file(SLICE("-----BEGIN CERTIFICATE-----\n!!!!\n-----END CERTIFICATE-----\n")),
+	        "block 1 cannot be parsed");
 	refused(pki_file(pki_join(pem, slice_of(pem.data, pem.len / 2))), "block 2 has no end");
 	refused(pki_file(pki_join(slice_of(pem.data, pem.len / 2), pem)), "block 1 has no end");
 	struct slice cut = pki_pem(slice_of(pki_root()->der.data, pki_root()->der.len - 1));
 	refused(pki_file(pki_join(pki_join(pem, cut), pem)), "block 2 cannot be parsed");
-	refused(pki_file(pki_join(pem, SLICE("-----BEGIN TRUSTED CERTIFICATE-----\nAAAA\n-----END TRUSTED CERTIFICATE-----\n"))),
+	refused(pki_file(pki_join(pem, SLICE("-----BEGIN TRUSTED CERTIFICATE-----\nAAAA\n-----END "
+	                                     "TRUSTED CERTIFICATE-----\n"))),
 	        "block 2 is not a plain CERTIFICATE");
 }
 
 static void every_wrong_file_is_named_in_one_run(void)
 {
-	char *paths[] = {pki_file(SLICE("x")), pki_file(pki_pem(pki_root()->der)), pki_file(SLICE("y"))};
+	char *paths[] = {pki_file(SLICE("x")), pki_file(pki_pem(pki_root()->der)),
+	                 pki_file(SLICE("y"))};
 	struct diag diag;
 	CU_ASSERT_PTR_NULL(load(paths, 3, "nonsense", &diag));
 	CU_ASSERT_EQUAL(diag.errors, 3);
@@ -86,8 +91,11 @@ static void purposes_are_names_or_oids(void)
 		const char *purpose;
 		bool good;
 	} rows[] = {
-		{NULL, true}, {"clientAuth", true}, {"any", true}, {"1.3.6.1.4.1.311.20.2.2", true},
-		{"", false}, {"serverauth", false}, {"1", false}, {"1.2.3x", false}, {"ClientAuth", false},
+		{NULL, true},          {"clientAuth", true},
+		{"any", true},         {"1.3.6.1.4.1.311.20.2.2", true},
+		{"", false},           {"serverauth", false},
+		{"1", false},          {"1.2.3x", false},
+		{"ClientAuth", false},
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct diag diag;
@@ -103,7 +111,8 @@ static void each_certificate_is_one_anchor_in_the_order_of_the_files(void)
 {
 	struct slice root = pki_pem(pki_root()->der);
 	struct slice intermediate = pki_pem(pki_intermediate()->der);
-	struct slice text = pki_join(SLICE("# a comment\r\n"), pki_join(root, pki_join(SLICE("\nmore text\n"), intermediate)));
+	struct slice text = pki_join(SLICE("# a comment\r\n"),
+	                             pki_join(root, pki_join(SLICE("\nmore text\n"), intermediate)));
 	char *paths[] = {pki_file(text), pki_file(pki_join(root, root))};
 	struct diag diag;
 	struct trust *trust = load(paths, 2, NULL, &diag);
@@ -147,8 +156,11 @@ static void warns(const struct pki_cert *anchor, const char *words)
 static void operators_are_warned_of_anchors_that_will_not_do(void)
 {
 	int64_t now = time(NULL);
-	struct pki_spec spec = {
-		.subject = "CN=Warned", .key = PKI_P256_A, .ca = true, .not_before = now - 1000, .not_after = now + 100 * PKI_DAY};
+	struct pki_spec spec = {.subject = "CN=Warned",
+	                        .key = PKI_P256_A,
+	                        .ca = true,
+	                        .not_before = now - 1000,
+	                        .not_after = now + 100 * PKI_DAY};
 	warns(pki_make(&spec), NULL);
 	spec.not_after = now + 29 * PKI_DAY;
 	warns(pki_make(&spec), "expires on");
@@ -175,11 +187,16 @@ static void all_that_can_change_a_verdict_changes_the_id(void)
 	struct pki_trust_spec specs[] = {
 		{.anchors = {pki_root()}, .profile = PROFILE_MEDIUM, .max_depth = 4},
 		{.anchors = {pki_intermediate()}, .profile = PROFILE_MEDIUM, .max_depth = 4},
-		{.anchors = {pki_root(), pki_intermediate()}, .profile = PROFILE_MEDIUM, .max_depth = 4},
+		{.anchors = {pki_root(), pki_intermediate()},
+	         .profile = PROFILE_MEDIUM,
+	         .max_depth = 4},
 		{.anchors = {pki_root()}, .profile = PROFILE_HIGH, .max_depth = 4},
 		{.anchors = {pki_root()}, .profile = PROFILE_MEDIUM, .max_depth = 5},
 		{.anchors = {pki_root()}, .profile = PROFILE_MEDIUM, .max_depth = 4, .purpose = "any"},
-		{.anchors = {pki_root()}, .profile = PROFILE_MEDIUM, .max_depth = 4, .purpose = "1.2.3"},
+		{.anchors = {pki_root()},
+	         .profile = PROFILE_MEDIUM,
+	         .max_depth = 4,
+	         .purpose = "1.2.3"},
 		{.profile = PROFILE_MEDIUM, .max_depth = 4},
 	};
 	enum { COUNT = sizeof(specs) / sizeof(specs[0]) };
@@ -232,12 +249,16 @@ static void hundreds_of_anchors_are_found_by_name(void)
 }
 
 static const struct unit_test tests[] = {
-	{"files that give no anchor are refused where they are named", files_that_give_no_anchor_are_refused_where_they_are_named},
+	{"files that give no anchor are refused where they are named",
+         files_that_give_no_anchor_are_refused_where_they_are_named},
 	{"every wrong file is named in one run", every_wrong_file_is_named_in_one_run},
 	{"purposes are names or OIDs", purposes_are_names_or_oids},
-	{"each certificate is one anchor, in the order of the files", each_certificate_is_one_anchor_in_the_order_of_the_files},
-	{"operators are warned of anchors that will not do", operators_are_warned_of_anchors_that_will_not_do},
-	{"all that can change a verdict changes the id", all_that_can_change_a_verdict_changes_the_id},
+	{"each certificate is one anchor, in the order of the files",
+         each_certificate_is_one_anchor_in_the_order_of_the_files},
+	{"operators are warned of anchors that will not do",
+         operators_are_warned_of_anchors_that_will_not_do},
+	{"all that can change a verdict changes the id",
+         all_that_can_change_a_verdict_changes_the_id},
 	{"hundreds of anchors are found by name", hundreds_of_anchors_are_found_by_name},
 };
 

@@ -8,11 +8,12 @@
 
 #define NOW 1800000000
 
-static const enum verify_mode modes[] = {VERIFY_NONE, VERIFY_OPTIONAL, VERIFY_REQUIRED, VERIFY_PASSTHROUGH};
+static const enum verify_mode modes[] = {VERIFY_NONE, VERIFY_OPTIONAL, VERIFY_REQUIRED,
+                                         VERIFY_PASSTHROUGH};
 
 static struct tolerate *compile(enum tolerate_mode mode, const char *name)
 {
-	struct config_tolerate_item item = {{(char *)(uintptr_t)name, {1, 1}}, -1, -1, INT64_MAX};
+	struct config_tolerate_item item = {{(char *)name, {1, 1}}, -1, -1, INT64_MAX};
 	struct config_tolerate config = {mode, {1, 1}, &item, name == NULL ? 0 : 1};
 	struct diag diag;
 	struct tolerate *tolerate = NULL;
@@ -27,7 +28,9 @@ static struct verdict verdict_of(const enum peer_class *classes, size_t count)
 {
 	struct verdict verdict = {.refs = 1, .class = CLASS_OK};
 	for (size_t i = 0; i < count; i++) {
-		verdict.findings[i] = (struct finding){.class = classes[i], .code = peer_class_row(classes[i])->code_leaf, .at_s = NOW};
+		verdict.findings[i] = (struct finding){.class = classes[i],
+		                                       .code = peer_class_row(classes[i])->code_leaf,
+		                                       .at_s = NOW};
 		verdict.finding_count++;
 	}
 	if (count > 0) {
@@ -51,7 +54,8 @@ static struct handshake dirty(void)
 	};
 }
 
-static struct handshake decide(enum verify_mode verify, const struct tolerate *tolerate, struct verdict *verdict)
+static struct handshake decide(enum verify_mode verify, const struct tolerate *tolerate,
+                               struct verdict *verdict)
 {
 	struct handshake hs = dirty();
 	struct policy policy = {verify, tolerate};
@@ -63,7 +67,8 @@ static struct handshake decide(enum verify_mode verify, const struct tolerate *t
 	return hs;
 }
 
-static void expect(const struct handshake *hs, enum peer_class class, enum decision decision, enum denied_by by)
+static void expect(const struct handshake *hs, enum peer_class class, enum decision decision,
+                   enum denied_by by)
 {
 	CU_ASSERT_EQUAL(hs->class, class);
 	CU_ASSERT_EQUAL(hs->code, peer_class_row(class)->code_leaf);
@@ -72,7 +77,8 @@ static void expect(const struct handshake *hs, enum peer_class class, enum decis
 	CU_ASSERT_PTR_NULL(hs->detail);
 	CU_ASSERT_EQUAL(hs->verified, class == CLASS_OK && decision == DECISION_ALLOW);
 	if (hs->class != class || hs->decision != decision || hs->denied_by != by) {
-		printf("\n    class %s decision %d by %d", peer_class_row(hs->class)->name, hs->decision, hs->denied_by);
+		printf("\n    class %s decision %d by %d", peer_class_row(hs->class)->name,
+		       hs->decision, hs->denied_by);
 	}
 }
 
@@ -100,7 +106,8 @@ static void every_mode_decides_every_class(void)
 	for (unsigned i = 0; i < CLASS_COUNT; i++) {
 		enum peer_class class = (enum peer_class)i;
 		bool judged = class < CLASS_NO_CERTIFICATE;
-		if (!judged && class != CLASS_LIMIT_EXCEEDED && class != CLASS_OK && class != CLASS_NOT_CHECKED) {
+		if (!judged && class != CLASS_LIMIT_EXCEEDED && class != CLASS_OK &&
+		    class != CLASS_NOT_CHECKED) {
 			continue;
 		}
 		bool finding = judged || class == CLASS_LIMIT_EXCEEDED;
@@ -120,9 +127,12 @@ static void every_mode_decides_every_class(void)
 				} else if (tolerant == 1 && peer_class_row(class)->tolerable) {
 					decision = DECISION_ALLOW_TOLERATED;
 				}
-				struct handshake hs = decide(modes[k], tolerant == 1 ? all : none, &verdict);
-				expect(&hs, class, decision, decision == DECISION_DENY ? by : DENIED_BY_NOBODY);
-				CU_ASSERT_EQUAL(hs.tolerated, decision == DECISION_ALLOW_TOLERATED ? 1 : 0);
+				struct handshake hs =
+					decide(modes[k], tolerant == 1 ? all : none, &verdict);
+				expect(&hs, class, decision,
+				       decision == DECISION_DENY ? by : DENIED_BY_NOBODY);
+				CU_ASSERT_EQUAL(hs.tolerated,
+				                decision == DECISION_ALLOW_TOLERATED ? 1 : 0);
 			}
 		}
 	}
@@ -132,7 +142,8 @@ static void every_mode_decides_every_class(void)
 
 static void one_finding_that_is_not_tolerated_denies(void)
 {
-	static const enum peer_class classes[] = {CLASS_UNKNOWN_ISSUER, CLASS_WRONG_PURPOSE, CLASS_EXPIRED};
+	static const enum peer_class classes[] = {CLASS_UNKNOWN_ISSUER, CLASS_WRONG_PURPOSE,
+	                                          CLASS_EXPIRED};
 	struct verdict verdict = verdict_of(classes, 3);
 	struct tolerate *expired = compile(TOLERATE_LIST, "expired");
 	struct handshake hs = decide(VERIFY_REQUIRED, expired, &verdict);
@@ -181,7 +192,7 @@ static void an_early_end_is_always_denied_by_whom_it_concerns(void)
 		CU_ASSERT_STRING_EQUAL(hs.detail, "why");
 		CU_ASSERT_EQUAL(hs.tolerated, 0);
 		CU_ASSERT_FALSE(hs.verified);
-		enum denied_by by = class < CLASS_NO_CERTIFICATE     ? DENIED_BY_VERIFY
+		enum denied_by by = class < CLASS_NO_CERTIFICATE    ? DENIED_BY_VERIFY
 		                    : class == CLASS_LIMIT_EXCEEDED ? DENIED_BY_LIMIT
 		                    : class == CLASS_SHUTDOWN       ? DENIED_BY_SHUTDOWN
 		                                                    : DENIED_BY_HANDSHAKE;
@@ -197,7 +208,8 @@ static void an_early_end_is_always_denied_by_whom_it_concerns(void)
 static void the_code_of_the_finding_is_the_handshakes(void)
 {
 	struct verdict verdict = {.class = CLASS_UNKNOWN_ISSUER, .code = 19, .finding_count = 1};
-	verdict.findings[0] = (struct finding){.class = CLASS_UNKNOWN_ISSUER, .depth = 2, .code = 19};
+	verdict.findings[0] =
+		(struct finding){.class = CLASS_UNKNOWN_ISSUER, .depth = 2, .code = 19};
 	struct tolerate *none = compile(TOLERATE_NONE, NULL);
 	struct handshake hs = decide(VERIFY_REQUIRED, none, &verdict);
 	CU_ASSERT_EQUAL(hs.code, 19);
@@ -214,19 +226,25 @@ static void alerts_are_those_of_the_class_and_version(void)
 	CU_ASSERT_EQUAL(policy_alert(CLASS_OK, TLS_VERSION_1_3), -1);
 	for (unsigned i = 0; i < CLASS_COUNT; i++) {
 		for (int version = 0; version < 2; version++) {
-			int alert = policy_alert((enum peer_class)i, version == 0 ? TLS_VERSION_1_2 : TLS_VERSION_1_3);
+			int alert = policy_alert((enum peer_class)i,
+			                         version == 0 ? TLS_VERSION_1_2 : TLS_VERSION_1_3);
 			unsigned row = peer_class_row((enum peer_class)i)->alert;
-			CU_ASSERT_EQUAL(alert, row == 0 ? -1 : row == 116 && version == 0 ? 40 : (int)row);
+			CU_ASSERT_EQUAL(alert, row == 0                     ? -1
+			                       : row == 116 && version == 0 ? 40
+			                                                    : (int)row);
 		}
 	}
 }
 
 static const struct unit_test tests[] = {
-	{"an absent certificate is refused by required alone", an_absent_certificate_is_refused_by_required_alone},
+	{"an absent certificate is refused by required alone",
+         an_absent_certificate_is_refused_by_required_alone},
 	{"every mode decides every class", every_mode_decides_every_class},
 	{"one finding that is not tolerated denies", one_finding_that_is_not_tolerated_denies},
-	{"as many findings as there can be are all asked for", as_many_findings_as_there_can_be_are_all_asked_for},
-	{"an early end is always denied, by whom it concerns", an_early_end_is_always_denied_by_whom_it_concerns},
+	{"as many findings as there can be are all asked for",
+         as_many_findings_as_there_can_be_are_all_asked_for},
+	{"an early end is always denied, by whom it concerns",
+         an_early_end_is_always_denied_by_whom_it_concerns},
 	{"the code of the finding is the handshake's", the_code_of_the_finding_is_the_handshakes},
 	{"alerts are those of the class and version", alerts_are_those_of_the_class_and_version},
 };

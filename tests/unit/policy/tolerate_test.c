@@ -11,10 +11,11 @@
 
 static struct config_tolerate_item item(const char *name, int depth, int64_t for_s, int64_t until_s)
 {
-	return (struct config_tolerate_item){{(char *)(uintptr_t)name, {7, 3}}, depth, for_s, until_s};
+	return (struct config_tolerate_item){{(char *)name, {7, 3}}, depth, for_s, until_s};
 }
 
-static int compile(struct tolerate **out, struct config_tolerate_item *items, size_t count, struct diag *diag)
+static int compile(struct tolerate **out, struct config_tolerate_item *items, size_t count,
+                   struct diag *diag)
 {
 	struct config_tolerate config = {TOLERATE_LIST, {6, 1}, items, count};
 	diag_init(diag);
@@ -23,13 +24,15 @@ static int compile(struct tolerate **out, struct config_tolerate_item *items, si
 }
 
 /* Does a tolerance of one item forgive one finding? */
-static bool forgives(struct config_tolerate_item one, enum peer_class class, int depth, unsigned code, int64_t at_s, int64_t now_s)
+static bool forgives(struct config_tolerate_item one, enum peer_class class, int depth,
+                     unsigned code, int64_t at_s, int64_t now_s)
 {
 	struct tolerate *tolerate;
 	struct diag diag;
 	CU_ASSERT_EQUAL_FATAL(compile(&tolerate, &one, 1, &diag), E_OK);
 	struct verdict verdict = {.class = class, .finding_count = 1};
-	verdict.findings[0] = (struct finding){.class = class, .depth = depth, .code = code, .at_s = at_s};
+	verdict.findings[0] =
+		(struct finding){.class = class, .depth = depth, .code = code, .at_s = at_s};
 	uint32_t match = tolerate_match(tolerate, &verdict, now_s);
 	CU_ASSERT(match <= 1);
 	diag_release(&diag);
@@ -67,7 +70,8 @@ static void names_and_numbers_stand_for_classes(void)
 		{"X509_V_ERR_PERMITTED_VIOLATION", CLASS_NAME_NOT_PERMITTED, 47, true},
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		bool forgiven = forgives(item(rows[i].name, ANY, ANY, INT64_MAX), rows[i].class, 0, rows[i].code, NOW, NOW);
+		bool forgiven = forgives(item(rows[i].name, ANY, ANY, INT64_MAX), rows[i].class, 0,
+		                         rows[i].code, NOW, NOW);
 		CU_ASSERT_EQUAL(forgiven, rows[i].forgiven);
 		if (forgiven != rows[i].forgiven) {
 			printf("\n    %s", rows[i].name);
@@ -87,8 +91,8 @@ static void every_openssl_name_and_number_is_tolerable(void)
 #undef X509_V_ERR
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct config_tolerate_item both[] = {
-			item(rows[i].name, ANY, ANY, INT64_MAX), item(rows[i].number, ANY, ANY, INT64_MAX)};
+		struct config_tolerate_item both[] = {item(rows[i].name, ANY, ANY, INT64_MAX),
+		                                      item(rows[i].number, ANY, ANY, INT64_MAX)};
 		struct tolerate *tolerate;
 		struct diag diag;
 		CU_ASSERT_EQUAL(compile(&tolerate, both, 2, &diag), E_OK);
@@ -133,7 +137,8 @@ static void what_is_unknown_or_never_tolerable_is_refused(void)
 		{"timeout", "can never be tolerated"},
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct config_tolerate_item items[] = {item("expired", ANY, ANY, INT64_MAX), item(rows[i].name, ANY, ANY, INT64_MAX)};
+		struct config_tolerate_item items[] = {item("expired", ANY, ANY, INT64_MAX),
+		                                       item(rows[i].name, ANY, ANY, INT64_MAX)};
 		struct tolerate *tolerate;
 		struct diag diag;
 		CU_ASSERT_EQUAL(compile(&tolerate, items, 2, &diag), E_INVALID);
@@ -167,7 +172,8 @@ static void depth_narrows(void)
 	CU_ASSERT_TRUE(forgives(item("expired", 0, ANY, INT64_MAX), CLASS_EXPIRED, 0, 10, NOW, NOW));
 	CU_ASSERT_FALSE(forgives(item("expired", 0, ANY, INT64_MAX), CLASS_EXPIRED, 1, 10, NOW, NOW));
 	CU_ASSERT_TRUE(forgives(item("expired", 1, ANY, INT64_MAX), CLASS_EXPIRED, 1, 10, NOW, NOW));
-	CU_ASSERT_TRUE(forgives(item("expired", ANY, ANY, INT64_MAX), CLASS_EXPIRED, 3, 10, NOW, NOW));
+	CU_ASSERT_TRUE(
+		forgives(item("expired", ANY, ANY, INT64_MAX), CLASS_EXPIRED, 3, 10, NOW, NOW));
 }
 
 static void age_counts_from_the_certificates_own_date(void)
@@ -197,8 +203,9 @@ static void tolerance_itself_ends(void)
 
 static void any_item_that_fits_is_enough(void)
 {
-	struct config_tolerate_item items[] = {
-		item("expired", 0, 10, INT64_MAX), item("expired", 1, ANY, INT64_MAX), item("wrong_purpose", ANY, ANY, INT64_MAX)};
+	struct config_tolerate_item items[] = {item("expired", 0, 10, INT64_MAX),
+	                                       item("expired", 1, ANY, INT64_MAX),
+	                                       item("wrong_purpose", ANY, ANY, INT64_MAX)};
 	struct tolerate *tolerate;
 	struct diag diag;
 	CU_ASSERT_EQUAL_FATAL(compile(&tolerate, items, 3, &diag), E_OK);
@@ -224,12 +231,16 @@ static void none_and_all_need_no_list(void)
 	diag_init(&diag);
 	struct tolerate *tolerate;
 	char text[64];
-	CU_ASSERT_EQUAL_FATAL(tolerate_new(&tolerate, &(struct config_tolerate){.mode = TOLERATE_NONE}, "f", &diag), E_OK);
+	CU_ASSERT_EQUAL_FATAL(
+		tolerate_new(&tolerate, &(struct config_tolerate){.mode = TOLERATE_NONE}, "f", &diag),
+		E_OK);
 	CU_ASSERT_EQUAL(tolerate_match(tolerate, &verdict, NOW), 0);
 	tolerate_describe(tolerate, text, sizeof(text));
 	CU_ASSERT_STRING_EQUAL(text, "none");
 	tolerate_free(&tolerate);
-	CU_ASSERT_EQUAL_FATAL(tolerate_new(&tolerate, &(struct config_tolerate){.mode = TOLERATE_ALL}, "f", &diag), E_OK);
+	CU_ASSERT_EQUAL_FATAL(
+		tolerate_new(&tolerate, &(struct config_tolerate){.mode = TOLERATE_ALL}, "f", &diag),
+		E_OK);
 	CU_ASSERT_EQUAL(tolerate_match(tolerate, &verdict, NOW), tolerable);
 	CU_ASSERT_NOT_EQUAL(tolerable, 0);
 	tolerate_describe(tolerate, text, sizeof(text));
@@ -243,15 +254,18 @@ static void none_and_all_need_no_list(void)
 static void descriptions_name_every_condition_and_are_cut_at_the_end(void)
 {
 	struct config_tolerate_item items[] = {
-		item("expired", 0, 604800, 1801353600), item("not_yet_valid", ANY, 5400, INT64_MAX), item("19", ANY, ANY, INT64_MAX),
-		item("revoked", ANY, ANY, 1800000001), item("expired", ANY, 0, INT64_MAX)};
+		item("expired", 0, 604800, 1801353600), item("not_yet_valid", ANY, 5400, INT64_MAX),
+		item("19", ANY, ANY, INT64_MAX), item("revoked", ANY, ANY, 1800000001),
+		item("expired", ANY, 0, INT64_MAX)};
 	struct tolerate *tolerate;
 	struct diag diag;
 	CU_ASSERT_EQUAL_FATAL(compile(&tolerate, items, 5, &diag), E_OK);
 	char text[256];
 	tolerate_describe(tolerate, text, sizeof(text));
-	CU_ASSERT_STRING_EQUAL(text, "expired (depth 0, for 7d, until 2027-01-31), not_yet_valid (for 90m), "
-	                             "unknown_issuer (code 19), revoked (until 2027-01-15T08:00:01Z), expired (for 0s)");
+	CU_ASSERT_STRING_EQUAL(
+		text,
+		"expired (depth 0, for 7d, until 2027-01-31), not_yet_valid (for 90m), "
+		"unknown_issuer (code 19), revoked (until 2027-01-15T08:00:01Z), expired (for 0s)");
 	for (size_t cap = 1; cap < sizeof(text); cap++) {
 		char small[256];
 		memset(small, 'x', sizeof(small));
@@ -267,13 +281,16 @@ static void descriptions_name_every_condition_and_are_cut_at_the_end(void)
 static const struct unit_test tests[] = {
 	{"names and numbers stand for classes", names_and_numbers_stand_for_classes},
 	{"every OpenSSL name and number is tolerable", every_openssl_name_and_number_is_tolerable},
-	{"what is unknown or never tolerable is refused", what_is_unknown_or_never_tolerable_is_refused},
-	{"very long names are refused without a suggestion", very_long_names_are_refused_without_a_suggestion},
+	{"what is unknown or never tolerable is refused",
+         what_is_unknown_or_never_tolerable_is_refused},
+	{"very long names are refused without a suggestion",
+         very_long_names_are_refused_without_a_suggestion},
 	{"depth narrows", depth_narrows},
 	{"age counts from the certificate's own date", age_counts_from_the_certificates_own_date},
 	{"tolerance itself ends", tolerance_itself_ends},
 	{"any item that fits is enough", any_item_that_fits_is_enough},
 	{"none and all need no list", none_and_all_need_no_list},
-	{"descriptions name every condition and are cut at the end", descriptions_name_every_condition_and_are_cut_at_the_end},
+	{"descriptions name every condition and are cut at the end",
+         descriptions_name_every_condition_and_are_cut_at_the_end},
 };
 UNIT_MAIN("policy/tolerate", tests)
