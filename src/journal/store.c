@@ -225,7 +225,6 @@ static int recover(struct store *s, const struct raw_list *files, struct journal
 	         s->identity.node, s->identity.epoch);
 
 	s->tip.clean = false;
-	s->tip.has_file = r->has_file;
 	err = store_tip(s, r->file, r->end, r->next_index);
 	if (err == E_OK && (s->io->fsync(s->tip_fd) == -1 || s->io->fsync(s->dir_fd) == -1)) {
 		err = err_from_errno();
@@ -290,6 +289,7 @@ int store_tip(struct store *s, struct raw_key file, uint64_t offset, uint64_t ne
 {
 	BUG_IF(next_index < s->tip.next_index);
 	s->tip.generation++;
+	s->tip.has_file = offset > 0; /* behind a header, so there is one */
 	s->tip.file = file;
 	s->tip.offset = offset;
 	s->tip.next_index = next_index;
