@@ -255,6 +255,9 @@ static int act_tls(int fd, const struct demo_case *what, struct demo_pki *pki,
 		out->alert = (int)gnutls_alert_get(session);
 	} else if (what->act == DEMO_ACT_ALERT) {
 		gnutls_alert_send(session, GNUTLS_AL_FATAL, GNUTLS_A_UNKNOWN_CA);
+		/* The rest of the server's flight is unread: closing now would reset our alert away. */
+		shutdown(fd, SHUT_WR);
+		await_end(fd, out);
 	} else {
 		gnutls_bye(session, GNUTLS_SHUT_WR);
 	}
