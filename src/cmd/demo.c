@@ -1,10 +1,7 @@
 /* tlscribe demo: a proxy, a back end and a client for every class, and what the journal says about each. */
 #include "cmd/cmd.h"
 
-#include <errno.h>
-#include <ftw.h>
 #include <getopt.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +16,7 @@
 #include "cmd/demo_backend.h"
 #include "cmd/demo_client.h"
 #include "cmd/demo_pki.h"
+#include "cmd/demo_places.h"
 #include "cmd/demo_proxy.h"
 #include "cmd/demo_table.h"
 #include "journal/reader.h"
@@ -36,10 +34,8 @@ struct expected {
 };
 
 struct demo {
-	const char *state_option; /* --state; NULL */
 	bool once;
-	char dir[PATH_MAX];
-	char state[PATH_MAX];
+	struct demo_places places;
 	struct demo_pki pki;
 	struct demo_backend *backend;
 	struct demo_proxy proxy;
@@ -114,6 +110,13 @@ static void take_event(struct demo *demo, struct slice event)
 	}
 }
 
+/* Said, or no error after all. */
+static void forget_diag(struct demo *demo)
+{
+	diag_release(&demo->diag);
+	diag_init(&demo->diag);
+}
+
 /* Follows the journal until *until, a signal, the proxy's end or the deadline. NULL: until nothing. */
 static void follow(struct demo *demo, const bool *until, uint64_t deadline_ms)
 {
@@ -126,7 +129,13 @@ static void follow(struct demo *demo, const bool *until, uint64_t deadline_ms)
 			continue;
 		}
 		if (err != E_END) {
-			log_error("demo: the journal: %s", err_text(err));
+			diag_print(&demo->diag, stderr);
+			forget_diag(demo);
+		}
+		if (err == E_CORRUPT) {
+			continue;
+		}
+		if (err != E_END) {
 			return;
 		}
 		if (now_ms() >= deadline_ms || !demo_proxy_alive(&demo->proxy)) {
@@ -168,28 +177,33 @@ static int old_end(struct demo *demo, uint64_t *first_new)
 {
 	struct journal_reader *reader;
 	*first_new = 0;
-	int err = journal_reader_open(&reader, demo->state, &demo->diag);
+	int err = journal_reader_open(&reader, demo->places.state, &demo->diag);
 	if (err != E_OK) {
 		return err == E_NOT_FOUND ? E_OK : err;
 	}
-	struct slice event;
-	uint64_t sequence;
-	while ((err = journal_reader_next(reader, &event, &sequence)) == E_OK) {
-		*first_new = sequence + 1;
-	}
+	err = journal_reader_end(reader, first_new);
 	journal_reader_close(&reader);
-	return err == E_END ? E_OK : err;
+	return err;
 }
 
+/* The proxy listens before it opens its journal, so that may take a moment more. */
 static int open_journal(struct demo *demo, uint64_t first_new)
 {
-	int err = journal_reader_open(&demo->reader, demo->state, &demo->diag);
+	uint64_t deadline = now_ms() + START_PATIENCE_MS;
+	int err;
+	forget_diag(demo);
+	while ((err = journal_reader_open(&demo->reader, demo->places.state, &demo->diag)) ==
+	               E_NOT_FOUND &&
+	       stop == 0 && now_ms() < deadline && demo_proxy_alive(&demo->proxy)) {
+		forget_diag(demo);
+		nap();
+	}
 	return err == E_OK ? journal_reader_seek(demo->reader, first_new) : err;
 }
 
 static int start(struct demo *demo)
 {
-	int err = demo_pki_make(&demo->pki, demo->dir);
+	int err = demo_pki_make(&demo->pki, demo->places.dir);
 	if (err != E_OK) {
 		return err;
 	}
@@ -198,7 +212,8 @@ static int start(struct demo *demo)
 	err = old_end(demo, &first_new);
 	if (err != E_OK) {
 		diag_print(&demo->diag, stderr);
-		log_error("demo: cannot read the journal in %s: %s", demo->state, err_text(err));
+		log_error("demo: cannot read the journal in %s: %s", demo->places.state,
+		          err_text(err));
 		return err;
 	}
 	err = demo_backend_start(&demo->backend, &port);
@@ -206,7 +221,7 @@ static int start(struct demo *demo)
 		log_error("demo: cannot start the back end: %s", err_text(err));
 		return err;
 	}
-	err = demo_proxy_start(&demo->proxy, demo->dir, demo->state, port);
+	err = demo_proxy_start(&demo->proxy, demo->places.dir, demo->places.state, port);
 	for (size_t i = 0; err == E_OK && i < DEMO_LISTENER_COUNT; i++) {
 		err = await_port(demo, &probes[i]);
 	}
@@ -214,9 +229,11 @@ static int start(struct demo *demo)
 		return err;
 	}
 	err = open_journal(demo, first_new);
-	if (err != E_OK) {
+	if (err != E_OK && stop == 0) {
 		diag_print(&demo->diag, stderr);
-		log_error("demo: cannot open the journal in %s: %s", demo->state, err_text(err));
+		log_error("demo: cannot open the journal in %s: %s", demo->places.state,
+		          err_text(err));
+		demo_proxy_show_log(&demo->proxy);
 	}
 	return err;
 }
@@ -274,7 +291,7 @@ static void print_hints(const struct demo *demo)
 {
 	unsigned strict = demo->proxy.ports[DEMO_STRICT];
 	unsigned passthrough = demo->proxy.ports[DEMO_PASSTHROUGH];
-	const char *dir = demo->dir;
+	const char *dir = demo->places.dir;
 	printf("\nThe proxy stays up. Dial in yourself: strict on port %u, passthrough on port "
 	       "%u.\n\n",
 	       strict, passthrough);
@@ -292,16 +309,8 @@ static void print_hints(const struct demo *demo)
 	       "'%s/root.pem' \\\n"
 	       "     -cert '%s/self-signed.pem' -key '%s/self-signed.key'\n",
 	       strict, dir, dir, dir);
-	printf("tlscribe query --state '%s' --follow\n\nCtrl-C ends it.\n\n", demo->state);
+	printf("tlscribe query --state '%s' --follow\n\nCtrl-C ends it.\n\n", demo->places.state);
 	fflush(stdout);
-}
-
-static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *where)
-{
-	(void)info;
-	(void)kind;
-	(void)where;
-	return remove(path);
 }
 
 static void finish(struct demo *demo)
@@ -317,48 +326,7 @@ static void finish(struct demo *demo)
 	demo_pki_release(&demo->pki);
 	diag_release(&demo->diag);
 	free(demo->expected);
-	if (nftw(demo->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT) == -1) {
-		log_error("demo: cannot remove all of %s", demo->dir);
-	}
-}
-
-/* A directory of our own, and where the journal goes: inside, or where --state says. */
-static int make_places(struct demo *demo)
-{
-	const char *base = getenv("TMPDIR");
-	if (base == NULL || *base != '/') {
-		base = "/tmp";
-	}
-	int n = snprintf(demo->dir, sizeof(demo->dir), "%s/tlscribe-demo-XXXXXX", base);
-	/* Room for the names below it; a quote would end the printed commands early. */
-	if (n >= PATH_MAX - 64 || strchr(base, '\'') != NULL) {
-		log_error("demo: TMPDIR cannot be used");
-		return E_INVALID;
-	}
-	if (demo->state_option == NULL) {
-		n = 0;
-	} else if (*demo->state_option == '/') {
-		n = snprintf(demo->state, sizeof(demo->state), "%s", demo->state_option);
-	} else {
-		char *here = getcwd(NULL, 0);
-		n = here == NULL ? PATH_MAX
-		                 : snprintf(demo->state, sizeof(demo->state), "%s/%s", here,
-		                            demo->state_option);
-		free(here);
-	}
-	if (n >= PATH_MAX) {
-		log_error("demo: the path of --state is too long");
-		return E_LIMIT;
-	}
-	if (mkdtemp(demo->dir) == NULL) {
-		int err = err_from_errno();
-		log_error("demo: %s: %s", demo->dir, err_text(err));
-		return err;
-	}
-	if (demo->state_option == NULL) {
-		snprintf(demo->state, sizeof(demo->state), "%.*s/state", PATH_MAX - 16, demo->dir);
-	}
-	return E_OK;
+	demo_places_remove(&demo->places);
 }
 
 static int run(struct demo *demo)
@@ -415,6 +383,7 @@ int cmd_demo(int argc, char **argv)
 		{NULL, 0, NULL, 0},
 	};
 	static struct demo demo;
+	const char *state = NULL;
 	int option;
 	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
 		switch (option) {
@@ -422,7 +391,7 @@ int cmd_demo(int argc, char **argv)
 			demo.once = true;
 			break;
 		case 's':
-			demo.state_option = optarg;
+			state = optarg;
 			break;
 		case 'h':
 			usage(stdout);
@@ -432,11 +401,11 @@ int cmd_demo(int argc, char **argv)
 			return 2;
 		}
 	}
-	if (optind != argc || (demo.state_option != NULL && *demo.state_option == '\0')) {
+	if (optind != argc || (state != NULL && *state == '\0')) {
 		usage(stderr);
 		return 2;
 	}
-	if (make_places(&demo) != E_OK) {
+	if (demo_places_make(&demo.places, state) != E_OK) {
 		return 1;
 	}
 	return run(&demo);

@@ -25,10 +25,10 @@ struct demo_backend {
 
 static const char answer[] = "HTTP/1.1 200 OK\r\n"
 			     "Content-Type: text/plain\r\n"
-			     "Content-Length: 28\r\n"
+			     "Content-Length: 27\r\n"
 			     "Connection: close\r\n"
 			     "\r\n"
-			     "hello from behind tlscribe\r\n";
+			     "hello from behind tlscribe\n";
 
 /* One request, one answer. Requests have no body here; whoever is slow is not waited for. */
 static void serve(int fd)
