@@ -360,7 +360,8 @@ def context(options):
         f"{'; '.join(versions)}.",
         f"{options.rounds} alternating rounds of {options.seconds:g} s, {options.in_flight} connections in flight, "
         f"{options.certificates} client certificate(s), {options.hold} idle connections; medians of the rounds.",
-    ]
+    ] + ([] if options.load < 0.5 else [
+        f"Other programs were running (load average {options.load:.1f} at the start): rates and latencies are too low and too high."])
 
 
 def write(lines):
@@ -380,6 +381,7 @@ def parse():
     parser.add_argument("--write", action="store_true", help="put the table into tests/bench/README.md")
     parser.add_argument("--peers-only", action="store_true", help="without tlscribe")
     options = parser.parse_args()
+    options.load = os.getloadavg()[0]
     options.tlscribe = Path(os.environ.get("TLSCRIBE", ROOT / "build/bench/tlscribe")).resolve()
     return options
 
