@@ -116,6 +116,11 @@ static void handshake_failed(struct conn *c)
 		end_handshake(c, CLASS_LIMIT_EXCEEDED, "more bytes than a handshake may have", -1);
 		return;
 	}
+	if ((c->input.eof || c->input.error != 0) && tls_session_failure(c->tls) == TLS_FAILURE_PROTOCOL) {
+		/* GnuTLS asked for the rest of a record and there was none: it calls that a wrong length. */
+		end_handshake(c, CLASS_PEER_CLOSED, "inside of a record", -1);
+		return;
+	}
 	struct judged judged = judge_failure(c->hs, c->service, c->shard->cache, c->tls);
 	if (judged.verdict) { /* an unusable certificate, or a failed proof: as any other denial from here */
 		conn_judged(c);
@@ -179,6 +184,7 @@ static void handshake_step(struct conn *c)
 {
 	switch (tls_session_handshake(c->tls)) {
 	case TLS_DONE:
+		c->input.budget = UINT64_MAX; /* it bounded the handshake */
 		judge_complete(c->hs, c->service, c->shard->cache, c->tls);
 		conn_judged(c);
 		return;
@@ -207,7 +213,7 @@ static bool sniff(struct conn *c)
 		end_handshake(c, CLASS_NOT_TLS, NULL, -1);
 		return false;
 	}
-	if (n >= 9 && p[5] == 1) {
+	if (n >= 9 && (p[3] << 8 | p[4]) >= 4 && p[5] == 1) {
 		uint64_t announced = (uint64_t)p[6] << 16 | (uint64_t)p[7] << 8 | p[8];
 		if (announced > limits->client_hello_bytes) {
 			end_handshake(c, CLASS_LIMIT_EXCEEDED, "the ClientHello is too long", -1);

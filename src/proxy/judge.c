@@ -44,7 +44,7 @@ void judge_complete(struct handshake *hs, const struct service *service, struct 
 	policy_decide(hs, &service->policy, now_s());
 }
 
-/* The leaf's own fault if our reading of it finds one; else it is malformed to the library we depend on. */
+/* A leaf that nobody can prove anything with: malformed, or of a kind that TLS does not know. The verdict is kept then. */
 static bool judge_unusable(struct handshake *hs, const struct service *service, struct peer_cache *cache)
 {
 	if (!look_up(hs, service, cache)) {
@@ -53,22 +53,34 @@ static bool judge_unusable(struct handshake *hs, const struct service *service, 
 	enum peer_class class = hs->verdict->class;
 	if (class != CLASS_MALFORMED_CERTIFICATE && class != CLASS_UNSUPPORTED_KEY) {
 		verdict_unref(&hs->verdict);
-		if (verdict_single(&hs->verdict, CLASS_MALFORMED_CERTIFICATE, 0, "the TLS library cannot read it") != E_OK) {
-			return false;
-		}
+		return false;
 	}
-	policy_end(hs, hs->verdict->class, NULL);
+	policy_end(hs, class, NULL);
 	return true;
 }
 
-static bool judge_unproven(struct handshake *hs)
+/* One finding at the leaf. False: out of memory. */
+static bool judge_as(struct handshake *hs, enum peer_class class, const char *detail)
 {
-	hs->possession = POSSESSION_FAILED;
-	if (verdict_single(&hs->verdict, CLASS_POSSESSION_FAILED, 0, NULL) != E_OK) {
+	if (verdict_single(&hs->verdict, class, 0, detail) != E_OK) {
 		return false;
 	}
-	policy_end(hs, CLASS_POSSESSION_FAILED, NULL);
+	policy_end(hs, class, NULL);
 	return true;
+}
+
+/* The certificate's own fault if our reading of it finds one; else it is the library's word or a failed proof. */
+static bool judge_certificate(struct handshake *hs, const struct service *service, struct peer_cache *cache,
+                              enum tls_failure failure)
+{
+	if (judge_unusable(hs, service, cache)) {
+		return true;
+	}
+	if (failure == TLS_FAILURE_POSSESSION) {
+		hs->possession = POSSESSION_FAILED;
+		return judge_as(hs, CLASS_POSSESSION_FAILED, NULL);
+	}
+	return judge_as(hs, CLASS_MALFORMED_CERTIFICATE, "the TLS library cannot read it");
 }
 
 struct judged judge_failure(struct handshake *hs, const struct service *service, struct peer_cache *cache,
@@ -95,8 +107,8 @@ struct judged judge_failure(struct handshake *hs, const struct service *service,
 	};
 	enum tls_failure failure = tls_session_failure(tls);
 	BUG_IF(failure == TLS_FAILURE_NONE);
-	if ((failure == TLS_FAILURE_CERTIFICATE && judge_unusable(hs, service, cache)) ||
-	    (failure == TLS_FAILURE_POSSESSION && judge_unproven(hs))) {
+	if ((failure == TLS_FAILURE_CERTIFICATE || failure == TLS_FAILURE_POSSESSION) &&
+	    judge_certificate(hs, service, cache, failure)) {
 		return (struct judged){.verdict = true};
 	}
 	if (failure == TLS_FAILURE_CERTIFICATES_LIMIT) {

@@ -32,6 +32,8 @@ struct tls_session {
 	bool verify_seen;          /* a CertificateVerify came */
 	unsigned last_message;     /* newest incoming handshake message type */
 	bool proven;
+	bool starved;    /* pull said EAGAIN since this was cleared */
+	uint64_t pulled; /* bytes in all */
 };
 
 /* What a session speaks until its ClientHello chooses the service: GnuTLS reads no record without. */
@@ -47,7 +49,9 @@ static ssize_t on_pull(gnutls_transport_ptr_t ptr, void *data, size_t len)
 {
 	struct tls_session *s = ptr;
 	ssize_t n = s->ops->pull(s->owner, data, len);
+	s->pulled += n > 0 ? (uint64_t)n : 0;
 	if (n == -1) {
+		s->starved = errno == EAGAIN;
 		gnutls_transport_set_errno(s->gnutls, errno);
 	}
 	return n;
@@ -69,6 +73,13 @@ static int on_pull_timeout(gnutls_transport_ptr_t ptr, unsigned ms)
 	(void)ptr;
 	(void)ms;
 	return 1;
+}
+
+/* GnuTLS says GNUTLS_E_AGAIN also between two records of one message, and after messages of its own, with input left: such
+ * input raises no event, so go on until pull had nothing more. */
+static bool has_more_input(struct tls_session *s, uint64_t pulled_before)
+{
+	return !s->starved && s->pulled != pulled_before && gnutls_record_get_direction(s->gnutls) == 0;
 }
 
 static int fail(struct tls_session *s, enum tls_failure failure)
@@ -324,6 +335,14 @@ static bool is_possession_error(int code)
 	}
 }
 
+/* The next message was not there to be read: that says nothing about the certificate. */
+static bool is_record_error(int code)
+{
+	return code == GNUTLS_E_DECRYPTION_FAILED || code == GNUTLS_E_UNEXPECTED_PACKET ||
+	       code == GNUTLS_E_UNEXPECTED_HANDSHAKE_PACKET || code == GNUTLS_E_UNEXPECTED_PACKET_LENGTH ||
+	       code == GNUTLS_E_UNSUPPORTED_VERSION_PACKET || code == GNUTLS_E_RECORD_OVERFLOW;
+}
+
 static enum tls_failure classify(const struct tls_session *s, int code)
 {
 	switch (code) {
@@ -340,15 +359,13 @@ static enum tls_failure classify(const struct tls_session *s, int code)
 	default:
 		break;
 	}
-	if (s->presented && s->last_message == GNUTLS_HANDSHAKE_CERTIFICATE_PKT && code != GNUTLS_E_DECRYPTION_FAILED &&
-	    code != GNUTLS_E_UNEXPECTED_PACKET && code != GNUTLS_E_UNEXPECTED_HANDSHAKE_PACKET &&
-	    code != GNUTLS_E_UNEXPECTED_PACKET_LENGTH) {
-		return TLS_FAILURE_CERTIFICATE;
+	/* TLS 1.2 reads the leaf with its message, 1.3 when the CertificateVerify needs it. */
+	bool at_verify = s->last_message == GNUTLS_HANDSHAKE_CERTIFICATE_VERIFY;
+	if (!s->presented || !(at_verify || s->last_message == GNUTLS_HANDSHAKE_CERTIFICATE_PKT) ||
+	    is_record_error(code)) {
+		return TLS_FAILURE_PROTOCOL;
 	}
-	if (s->presented && s->last_message == GNUTLS_HANDSHAKE_CERTIFICATE_VERIFY && is_possession_error(code)) {
-		return TLS_FAILURE_POSSESSION;
-	}
-	return TLS_FAILURE_PROTOCOL;
+	return at_verify && is_possession_error(code) ? TLS_FAILURE_POSSESSION : TLS_FAILURE_CERTIFICATE;
 }
 
 static enum tls_outcome complete(struct tls_session *s)
@@ -367,10 +384,15 @@ static enum tls_outcome complete(struct tls_session *s)
 enum tls_outcome tls_session_handshake(struct tls_session *s)
 {
 	int ret = GNUTLS_E_AGAIN;
-	for (int warnings = 0; warnings < WARNINGS_MAX; warnings++) {
+	for (int warnings = 0; warnings < WARNINGS_MAX;) {
+		s->starved = false;
+		uint64_t before = s->pulled;
 		ret = gnutls_handshake(s->gnutls);
 		if (ret == GNUTLS_E_SUCCESS) {
 			return complete(s);
+		}
+		if (ret == GNUTLS_E_AGAIN && has_more_input(s, before)) {
+			continue;
 		}
 		if (ret == GNUTLS_E_AGAIN) {
 			return gnutls_record_get_direction(s->gnutls) == 0 ? TLS_AGAIN_READ : TLS_AGAIN_WRITE;
@@ -378,6 +400,7 @@ enum tls_outcome tls_session_handshake(struct tls_session *s)
 		if (gnutls_error_is_fatal(ret)) {
 			break;
 		}
+		warnings++;
 	}
 	note_negotiated(s);
 	if (ret == GNUTLS_E_FATAL_ALERT_RECEIVED || ret == GNUTLS_E_WARNING_ALERT_RECEIVED) {
@@ -441,7 +464,9 @@ static enum tls_outcome outcome_of(struct tls_session *s, ssize_t ret)
 enum tls_outcome tls_session_read(struct tls_session *s, void *data, size_t len, size_t *moved)
 {
 	ssize_t ret = GNUTLS_E_AGAIN;
-	for (int warnings = 0; warnings < WARNINGS_MAX; warnings++) {
+	for (int warnings = 0; warnings < WARNINGS_MAX;) {
+		s->starved = false;
+		uint64_t before = s->pulled;
 		ret = gnutls_record_recv(s->gnutls, data, len);
 		if (ret > 0) {
 			*moved = (size_t)ret;
@@ -450,9 +475,13 @@ enum tls_outcome tls_session_read(struct tls_session *s, void *data, size_t len,
 		if (ret == 0) {
 			return TLS_CLOSED;
 		}
+		if (ret == GNUTLS_E_AGAIN && has_more_input(s, before)) {
+			continue;
+		}
 		if (ret != GNUTLS_E_WARNING_ALERT_RECEIVED) {
 			break;
 		}
+		warnings++;
 	}
 	return outcome_of(s, ret);
 }
