@@ -22,6 +22,7 @@ const struct journal_io journal_io_system = {
 	.renameat = renameat,
 	.unlinkat = unlinkat,
 	.ftruncate = ftruncate,
+	.fallocate = fallocate,
 };
 
 int io_write_all(const struct journal_io *io, int fd, const void *data, size_t n, off_t offset)

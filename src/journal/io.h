@@ -15,6 +15,7 @@ struct journal_io {
 	int (*renameat)(int from_dir_fd, const char *from, int to_dir_fd, const char *to);
 	int (*unlinkat)(int dir_fd, const char *name, int flags);
 	int (*ftruncate)(int fd, off_t length);
+	int (*fallocate)(int fd, int mode, off_t offset, off_t length);
 };
 
 /* The system's own. */

@@ -50,6 +50,12 @@ void prepared_drop(struct prepared *file, const struct journal_io *io, int dir_f
 	file->fd = -1;
 }
 
+enum manner {
+	GENTLY,  /* in the background: synced in pieces, ends when told to */
+	AT_ONCE, /* zeros, in one go */
+	RESERVE, /* blocks without content */
+};
+
 static int zero_file(struct preparer *p, int fd, bool gently)
 {
 	uint64_t piece = 0;
@@ -71,10 +77,25 @@ static int zero_file(struct preparer *p, int fd, bool gently)
 			}
 		}
 	}
-	return p->io->fsync(fd) == -1 ? err_from_errno() : E_OK;
+	return E_OK;
 }
 
-static int make(struct preparer *p, struct prepared *out, bool gently)
+static int fill_file(struct preparer *p, int fd, enum manner manner)
+{
+	int err = E_OK;
+	if (manner != RESERVE) {
+		err = zero_file(p, fd, manner == GENTLY);
+	} else if (p->io->fallocate(fd, 0, 0, (off_t)p->file_bytes) == -1) {
+		/* Not every file system can. */
+		err = errno == EOPNOTSUPP ? zero_file(p, fd, false) : err_from_errno();
+	}
+	if (err == E_OK && p->io->fsync(fd) == -1) {
+		err = err_from_errno();
+	}
+	return err;
+}
+
+static int make(struct preparer *p, struct prepared *out, enum manner manner)
 {
 	struct prepared file = {.fd = -1};
 	snprintf(file.name, sizeof(file.name), PREPARED_PREFIX "%08" PRIx32 ".tmp",
@@ -84,7 +105,7 @@ static int make(struct preparer *p, struct prepared *out, bool gently)
 	if (file.fd == -1) {
 		return err_from_errno();
 	}
-	int err = zero_file(p, file.fd, gently);
+	int err = fill_file(p, file.fd, manner);
 	if (err != E_OK) {
 		prepared_drop(&file, p->io, p->dir_fd);
 		return err;
@@ -95,7 +116,7 @@ static int make(struct preparer *p, struct prepared *out, bool gently)
 
 int preparer_fill(struct preparer *p)
 {
-	return make(p, &p->ready, false);
+	return make(p, &p->ready, AT_ONCE);
 }
 
 /* Waits until a file is missing, or for a moment after a failure. False: the end. */
@@ -131,7 +152,7 @@ static void *prepare_main(void *arg)
 			continue;
 		}
 		struct prepared file = {.fd = -1};
-		int err = make(p, &file, true);
+		int err = make(p, &file, GENTLY);
 		if (err != E_OK && err != E_AGAIN && !failed) {
 			log_warning("the next journal file cannot be prepared: %s; trying again",
 			            err_text(err));
@@ -185,7 +206,7 @@ int preparer_take(struct preparer *p, struct prepared *out)
 		return E_OK;
 	}
 	atomic_fetch_add(&p->late, 1);
-	return make(p, out, false);
+	return make(p, out, RESERVE);
 }
 
 int prepared_clean(const struct journal_io *io, int dir_fd)

@@ -2,7 +2,9 @@
  * a growing file, and a full disk shows here first.
  *
  * A thread of low priority keeps one file ready under a temporary name. Who needs one and finds
- * none makes it on the spot, rather than waiting for a thread that the scheduler may have put last.
+ * none makes it on the spot, rather than waiting for a thread that the scheduler may have put last,
+ * and has its blocks reserved instead of written: they read as zeros as well and commits into them
+ * are slower, but nobody waits for a whole file of zeros.
  *
  * Thread: each function says. */
 #pragma once

@@ -264,8 +264,9 @@ static int faulty_fdatasync(int fd)
 
 static int faulty_fsync(int fd)
 {
-	(void)fd;
-	return fails(CALL_FSYNC) ? -1 : 0;
+	struct stat st;
+	BUG_IF(fstat(fd, &st) == -1);
+	return fails(S_ISDIR(st.st_mode) ? CALL_FSYNC_DIRECTORY : CALL_FSYNC) ? -1 : 0;
 }
 
 static int faulty_openat(int dir_fd, const char *name, int flags, mode_t mode)
@@ -288,6 +289,11 @@ static int faulty_ftruncate(int fd, off_t length)
 	return fails(CALL_FTRUNCATE) ? -1 : ftruncate(fd, length);
 }
 
+static int faulty_fallocate(int fd, int mode, off_t offset, off_t length)
+{
+	return fails(CALL_FALLOCATE) ? -1 : fallocate(fd, mode, offset, length);
+}
+
 static int no_sync(int fd)
 {
 	(void)fd;
@@ -300,12 +306,25 @@ static int plain_openat(int dir_fd, const char *name, int flags, mode_t mode)
 }
 
 const struct journal_io fixture_fast = {
-	pwrite, no_sync, no_sync, plain_openat, renameat, unlinkat, ftruncate,
+	.pwrite = pwrite,
+	.fdatasync = no_sync,
+	.fsync = no_sync,
+	.openat = plain_openat,
+	.renameat = renameat,
+	.unlinkat = unlinkat,
+	.ftruncate = ftruncate,
+	.fallocate = fallocate,
 };
 
 const struct journal_io fixture_faulty = {
-	faulty_pwrite,   faulty_fdatasync, faulty_fsync,     faulty_openat,
-	faulty_renameat, faulty_unlinkat,  faulty_ftruncate,
+	.pwrite = faulty_pwrite,
+	.fdatasync = faulty_fdatasync,
+	.fsync = faulty_fsync,
+	.openat = faulty_openat,
+	.renameat = faulty_renameat,
+	.unlinkat = faulty_unlinkat,
+	.ftruncate = faulty_ftruncate,
+	.fallocate = faulty_fallocate,
 };
 
 void fixture_no_faults(void)
