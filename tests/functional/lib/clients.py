@@ -68,6 +68,7 @@ def probe_command(address, sni="", client=None, version=None, *, pem=False, **fl
 
 def probe(address, sni="", client=None, version=None, *, payload="ping\n", **flags):
     """One connection by the Go client, and what it saw."""
+    flags.setdefault("source", procs.own_source(address) or "")
     got = subprocess.run(probe_command(address, sni, client, version, payload=payload, **flags), capture_output=True,
                          text=True, timeout=procs.PATIENCE * 3, check=False)
     assert got.returncode == 0, f"probe: {got.stderr}"
@@ -182,8 +183,9 @@ class Tls:
             self.local = None
         else:
             host, port = address.rsplit(":", 1)
+            source = source or procs.own_source(address)
             raw = socket.create_connection((host.strip("[]"), int(port)), patience or procs.PATIENCE,
-                                           source and (source, 0))
+                                           (source, 0) if source else None)
             self.local = "%s:%d" % raw.getsockname()[:2]
         try:
             self.socket = context.wrap_socket(raw, server_hostname=name)

@@ -7,6 +7,8 @@ import struct
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from lib import procs
+
 HANDSHAKE, ALERT, CHANGE_CIPHER_SPEC = 22, 21, 20
 TLS10, TLS11, TLS12, TLS13 = 0x0301, 0x0302, 0x0303, 0x0304
 P256, X25519, BRAINPOOL, X448 = 0x0017, 0x001D, 0x001A, 0x001E
@@ -90,8 +92,9 @@ class Wire:
             self.local = None
         else:
             host, port = address.rsplit(":", 1)
+            source = source or procs.own_source(address)
             self.socket = socket.create_connection((host.strip("[]"), int(port)), patience,
-                                                   source and (source, 0))
+                                                   (source, 0) if source else None)
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             mine = self.socket.getsockname()
             self.local = f"[{mine[0]}]:{mine[1]}" if ":" in mine[0] else f"{mine[0]}:{mine[1]}"

@@ -1,5 +1,6 @@
 """Processes, ports and waiting: what every test needs around the program under test."""
 
+import itertools
 import os
 import re
 import signal
@@ -32,6 +33,18 @@ def free_port(family=socket.AF_INET):
         return s.getsockname()[1]
 
 
+_sources = itertools.count()
+
+
+def own_source(address):
+    """A loopback address that no other connection of this session comes from, so that each one's event is found by it:
+    ports come up again within seconds. None where the listener is not on IPv4."""
+    if address.startswith("unix:") or address.startswith("["):
+        return None
+    number = next(_sources)
+    return f"127.{1 + number // 64516}.{1 + number // 254 % 254}.{1 + number % 254}"
+
+
 def listening(address):
     """The inodes of the sockets that listen on HOST:PORT, [IPv6]:PORT or unix:/path; looked up, so that
     nothing connects."""
@@ -52,6 +65,12 @@ def listening(address):
 def rss(pid):
     """Resident bytes."""
     return int(re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())[1]) * 1024
+
+
+def catches(pid, number):
+    """Whether the process has a handler for this signal."""
+    mask = int(re.search(r"SigCgt:\s+([0-9a-f]+)", Path(f"/proc/{pid}/status").read_text())[1], 16)
+    return bool(mask >> (number - 1) & 1)
 
 
 def descriptors(pid):

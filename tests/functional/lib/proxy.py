@@ -107,7 +107,7 @@ class Proxy:
     def listens(self):
         if self.process.poll() is not None:
             raise AssertionError(f"the proxy ended with {self.process.returncode} at its start\n{self.report()}")
-        return all(procs.listening(one["bind"]) for one in self.config["listeners"])
+        return procs.catches(self.pid, signal.SIGTERM) and all(procs.listening(one["bind"]) for one in self.config["listeners"])
 
     def why_not(self):
         return f"the listeners\n{self.report()}"

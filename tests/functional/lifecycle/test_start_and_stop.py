@@ -20,6 +20,7 @@ def address_of(proxy):
 
 
 def test_the_first_entries_are_start_and_config(proxy, pki):
+    proxy.wait_action("audit.config")
     events = proxy.events()
     assert events[0]["event"]["action"] == "audit.start"
     assert events[1]["event"]["action"] == "audit.config"
@@ -33,16 +34,16 @@ def test_the_first_entries_are_start_and_config(proxy, pki):
 
 
 def test_every_start_says_how_the_last_run_ended(proxy):
-    def last_start():
-        return proxy.actions("audit.start")[-1]["tlscribe"]["audit"]["last_stop"]
-    assert last_start() == "none"
+    def last_start(count):
+        return proxy.wait_action("audit.start", count)[-1]["tlscribe"]["audit"]["last_stop"]
+    assert last_start(1) == "none"
     assert proxy.stop() == 0
     assert proxy.events()[-1]["event"]["action"] == "audit.stop"
     proxy.start()
-    assert last_start() == "clean"
+    assert last_start(2) == "clean"
     proxy.kill()
     proxy.start()
-    assert last_start() == "unclean"
+    assert last_start(3) == "unclean"
     assert len(proxy.actions("audit.start")) == 3
 
 

@@ -199,9 +199,12 @@ def test_sources_of_one_ipv6_network_count_together(own_proxies, pki, echo):
         one.close()
 
 
-def test_nothing_leaks_over_refusals(proxy, address, pki):
+def test_nothing_leaks_over_refusals(own_proxies, pki, echo):
     """Descriptors come back, and memory does not climb with the number of refused connections."""
-    before = procs.descriptors(proxy.pid)
+    proxy = own_proxies(["127.0.0.1:%d" % procs.free_port()], [service("strict", pki, echo)])
+    address = proxy.config["listeners"][0]["bind"]
+    # The journal opens a file ahead now and then: that many are no leak.
+    before = procs.descriptors(proxy.pid) + 2
 
     def round_of(count):
         for number in range(count):

@@ -53,7 +53,7 @@ def test_one_bad_sync_costs_nothing(own_proxies, pki, echo, tmp_path):
     with Injection(proxy.pid, "fdatasync:error=EIO:when=1", tmp_path) as fault:
         seen = clients.probe(address, "one.example", pki.client("good"))
         assert seen.echo, proxy.report()
-        assert fault.hits() == 1
+        assert fault.hits() >= 1
         for _ in range(3):
             assert served(address, pki)
     assert len(proxy.handshakes()) == 4
