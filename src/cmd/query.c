@@ -55,17 +55,19 @@ static void usage(FILE *to)
 	      to);
 }
 
-static bool parse_number(const char *text, uint64_t *out)
+/* False, with a sentence: not a plain decimal number. */
+static bool parse_number(const char *option, const char *text, uint64_t *out)
 {
-	/* strtoull() takes spaces and signs. */
-	if (*text < '0' || *text > '9') {
-		return false;
-	}
 	char *end = NULL;
 	errno = 0;
 	unsigned long long n = strtoull(text, &end, 10);
 	*out = n;
-	return errno == 0 && *end == '\0';
+	/* strtoull() takes spaces and signs. */
+	if (*text < '0' || *text > '9' || errno != 0 || *end != '\0') {
+		fprintf(stderr, "tlscribe query: %s wants a number, not \"%s\"\n", option, text);
+		return false;
+	}
+	return true;
 }
 
 /* EXIT_GOOD: go on; otherwise the exit code, except that *done says that all was said. */
@@ -91,19 +93,14 @@ static int parse(struct query *q, int argc, char **argv, bool *done)
 			q->follow = true;
 			break;
 		case 'n':
-			q->has_lines = parse_number(optarg, &q->lines);
+			q->has_lines = parse_number("--lines", optarg, &q->lines);
 			if (!q->has_lines) {
-				fprintf(stderr,
-				        "tlscribe query: --lines wants a number, not \"%s\"\n",
-				        optarg);
 				return EXIT_USAGE;
 			}
 			break;
 		case FROM_SEQUENCE:
-			q->has_from = parse_number(optarg, &q->from);
+			q->has_from = parse_number("--from-sequence", optarg, &q->from);
 			if (!q->has_from) {
-				fprintf(stderr, "tlscribe query: --from-sequence wants a number, not \"%s\"\n",
-				        optarg);
 				return EXIT_USAGE;
 			}
 			break;
@@ -157,6 +154,19 @@ static bool print_entry(struct slice entry)
 	return fwrite(entry.data, 1, entry.len, stdout) == entry.len && putchar('\n') != EOF;
 }
 
+/* A sentence, unless the reader has simply gone, or a signal ended the writing. */
+static int fail_output(int code)
+{
+	if (signalled != 0) {
+		return code;
+	}
+	if (errno != EPIPE) {
+		fprintf(stderr, "tlscribe query: the output cannot be written: %s\n",
+		        strerror(errno));
+	}
+	return EXIT_BAD;
+}
+
 /* Prints until the end, or until a signal. */
 static int print_entries(struct journal_reader *r, const struct query *q, struct diag *diag)
 {
@@ -167,7 +177,7 @@ static int print_entries(struct journal_reader *r, const struct query *q, struct
 		int err = journal_reader_next(r, &entry, &sequence);
 		if (err == E_OK) {
 			if (!print_entry(entry)) {
-				return signalled != 0 ? code : EXIT_BAD;
+				return fail_output(code);
 			}
 			continue;
 		}
@@ -186,7 +196,7 @@ static int print_entries(struct journal_reader *r, const struct query *q, struct
 			break;
 		}
 		if (fflush(stdout) == EOF) {
-			return signalled != 0 ? code : EXIT_BAD;
+			return fail_output(code);
 		}
 		journal_reader_wait(r, FOLLOW_MS);
 	}
@@ -234,10 +244,8 @@ int cmd_query(int argc, char **argv)
 		tell(&diag);
 		code = EXIT_BAD;
 	}
-	if (fflush(stdout) == EOF && errno != EPIPE) {
-		fprintf(stderr, "tlscribe query: the output cannot be written: %s\n",
-		        strerror(errno));
-		code = EXIT_BAD;
+	if (fflush(stdout) == EOF) {
+		code = fail_output(code);
 	}
 	journal_reader_close(&r);
 	diag_release(&diag);

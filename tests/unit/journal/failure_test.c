@@ -20,7 +20,8 @@ struct watched {
 	struct journal_producer *p;
 	char state[FIXTURE_PATH];
 	uint64_t submitted;
-	_Atomic unsigned wakes;
+	struct journal_producer *idle; /* submits nothing */
+	_Atomic unsigned wakes;        /* of the idle one */
 };
 
 static void note_wake(void *arg)
@@ -36,7 +37,8 @@ static void begin(struct watched *w)
 	fixture_make(w->state);
 	struct journal_found found;
 	BUG_IF(fixture_open(&w->j, w->state, &fixture_faulty, &found) != E_OK);
-	BUG_IF(journal_producer_new(w->j, &w->p, note_wake, w) != E_OK);
+	BUG_IF(journal_producer_new(w->j, &w->p, NULL, NULL) != E_OK);
+	BUG_IF(journal_producer_new(w->j, &w->idle, note_wake, w) != E_OK);
 	BUG_IF(journal_start(w->j) != E_OK);
 }
 
@@ -133,6 +135,19 @@ static bool is_healthy(void *arg)
 	return journal_healthy(arg);
 }
 
+/* The wake-up comes behind the news, so it is waited for. */
+static bool was_woken_once(void *arg)
+{
+	struct watched *w = arg;
+	return atomic_load(&w->wakes) == 1;
+}
+
+static bool was_woken_twice(void *arg)
+{
+	struct watched *w = arg;
+	return atomic_load(&w->wakes) == 2;
+}
+
 static bool has_tried_again(void *arg)
 {
 	struct watched *w = arg;
@@ -163,13 +178,16 @@ static void check_outage(enum fixture_call call, int error)
 	CU_ASSERT_EQUAL(journal_wait(w.p, late, WAIT_MS), E_IO);
 	CU_ASSERT_TRUE(fixture_until(has_tried_again, &w));
 	CU_ASSERT_EQUAL(journal_durable(w.p), durable);
-	unsigned wakes = atomic_load(&w.wakes);
+	/* Who had nothing to write has to know as well: it would let clients in. */
+	CU_ASSERT_TRUE(fixture_until(was_woken_once, &w));
+	CU_ASSERT_EQUAL(journal_failed_from(w.idle), 1);
 
 	fixture_no_faults();
 	CU_ASSERT_TRUE(fixture_until(is_healthy, w.j));
 	CU_ASSERT_EQUAL(submit_and_wait(&w), E_OK);
 	CU_ASSERT_EQUAL(journal_failed_from(w.p), UINT64_MAX);
-	CU_ASSERT(atomic_load(&w.wakes) > wakes);
+	CU_ASSERT_TRUE(fixture_until(was_woken_twice, &w));
+	CU_ASSERT_EQUAL(journal_failed_from(w.idle), UINT64_MAX);
 	CU_ASSERT_TRUE(end(&w));
 }
 

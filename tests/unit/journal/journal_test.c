@@ -357,6 +357,30 @@ static void waiting_for_what_does_not_come_times_out(void)
 	fixture_remove(state);
 }
 
+/* A run counts as unclean from its first moment, not from its first entry. */
+static void a_run_that_was_killed_before_its_first_entry_is_not_clean(void)
+{
+	char state[FIXTURE_PATH];
+	char image[FIXTURE_PATH];
+	fixture_make(state);
+	fixture_make(image);
+	struct journal_producer *p = NULL;
+	struct journal *j = fixture_start(state, NULL, &p, NULL);
+	fixture_submit(p, 0, 0, 0);
+	journal_stop(&j);
+	struct journal_found found;
+	CU_ASSERT_EQUAL_FATAL(fixture_open(&j, state, NULL, &found), E_OK);
+	CU_ASSERT_TRUE(found.clean);
+	fixture_copy(state, image);
+	journal_stop(&j);
+	CU_ASSERT_EQUAL_FATAL(fixture_open(&j, image, NULL, &found), E_OK);
+	CU_ASSERT_FALSE(found.clean);
+	CU_ASSERT_EQUAL(found.next_index, 1);
+	journal_stop(&j);
+	fixture_remove(image);
+	fixture_remove(state);
+}
+
 static void what_an_earlier_run_prepared_is_cleared_away(void)
 {
 	char state[FIXTURE_PATH];
@@ -394,6 +418,8 @@ static const struct unit_test tests[] = {
 	{"pressure rises with the queue and falls with it",
          pressure_rises_with_the_queue_and_falls_with_it},
 	{"waiting for what does not come times out", waiting_for_what_does_not_come_times_out},
+	{"a run that was killed before its first entry is not clean",
+         a_run_that_was_killed_before_its_first_entry_is_not_clean},
 	{"what an earlier run prepared is cleared away",
          what_an_earlier_run_prepared_is_cleared_away},
 };
