@@ -63,6 +63,22 @@ static void on_bell(struct ev_loop *loop, struct ev_async *bell, int events)
 	}
 }
 
+static void wait_for_shards(struct engine *e)
+{
+	for (unsigned i = 0; i < e->shard_count; i++) {
+		while (sem_wait(&e->applied) == -1 && errno == EINTR) {
+		}
+	}
+}
+
+static void close_listeners(struct engine *e)
+{
+	for (size_t i = 0; i < e->listener_count; i++) {
+		listener_close(&e->listeners[i]);
+	}
+	e->listener_count = 0;
+}
+
 void engine_publish(struct engine *e)
 {
 	for (unsigned i = 0; i < e->shard_count; i++) {
@@ -75,10 +91,7 @@ void engine_publish(struct engine *e)
 		}
 		shard_configure(e->shards[i], config);
 	}
-	for (unsigned i = 0; i < e->shard_count; i++) {
-		while (sem_wait(&e->applied) == -1 && errno == EINTR) {
-		}
-	}
+	wait_for_shards(e);
 }
 
 /* --- signals and timers --- */
@@ -97,9 +110,14 @@ static void on_stop_signal(struct ev_loop *loop, struct ev_signal *signal, int e
 		log_info("%s: no new connections; open ones have %llu s to end", e->stop_reason,
 		         (unsigned long long)drain_ms / 1000);
 	}
-	e->draining = true;
 	for (unsigned i = 0; i < e->shard_count; i++) {
 		shard_drain(e->shards[i], drain_ms);
+	}
+	if (!e->draining) {
+		e->draining = true;
+		/* Each has accepted what was queued: whoever comes now is to be refused by the kernel, not to hang. */
+		wait_for_shards(e);
+		close_listeners(e);
 	}
 }
 
@@ -235,8 +253,12 @@ static int make_shards(struct engine *e, const struct config *config)
 		return E_NOMEM;
 	}
 	id_boot(e->boot);
+	e->node = strdup(config->node.text); /* a reload frees the configuration, not the name */
+	if (e->node == NULL) {
+		return E_NOMEM;
+	}
 	e->source = (struct event_source){
-		.node = config->node.text,
+		.node = e->node,
 		.log = e->found.log,
 		.boot = e->boot,
 		.labels = buf_slice(&e->labels),
@@ -355,9 +377,7 @@ static void destroy(struct engine *e)
 	for (unsigned i = 0; i < e->shard_count; i++) {
 		shard_free(&e->shards[i]);
 	}
-	for (size_t i = 0; i < e->listener_count; i++) {
-		listener_close(&e->listeners[i]);
-	}
+	close_listeners(e);
 	limits_free(&e->limits);
 	snapshot_unref(&e->snapshot);
 	buf_release(&e->labels);
@@ -367,6 +387,7 @@ static void destroy(struct engine *e)
 	}
 	free(e->shards);
 	free(e->listeners);
+	free(e->node);
 	free(e->path);
 	free(e);
 }

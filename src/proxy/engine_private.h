@@ -19,6 +19,7 @@ struct engine {
 	size_t listener_count;
 	struct journal *journal;
 	struct journal_found found;
+	char *node;
 	char boot[ID_BOOT_LEN + 1];
 	struct buf labels; /* of the node, encoded */
 	struct event_source source;
@@ -33,7 +34,7 @@ struct engine {
 	struct ev_timer heartbeat, watch;
 	struct ev_async bell;     /* a shard is drained */
 	_Atomic unsigned drained; /* shards */
-	sem_t applied;            /* one post for each shard that took a configuration */
+	sem_t applied;            /* one post for each shard that took a configuration, or emptied its backlog */
 	bool draining;
 	const char *stop_reason;
 

@@ -132,7 +132,7 @@ static enum pumped read_client(struct conn *c, bool *more)
 static enum pumped pump_up(struct conn *c)
 {
 	struct relay *r = &c->relay;
-	r->up_wants_write = false;
+	r->up_wants_write = r->read_again = false;
 	bool more = true;
 	for (int turn = 0; more && turn < TURNS; turn++) {
 		if (r->up.data != NULL) {
@@ -154,9 +154,7 @@ static enum pumped pump_up(struct conn *c)
 			return PUMPED_GONE;
 		}
 	}
-	if (more) { /* what GnuTLS or our buffer holds raises no event of the socket */
-		ev_feed_event(c->shard->loop, &c->io, EV_READ);
-	}
+	r->read_again = more;
 	return PUMPED_WAIT;
 }
 
@@ -273,6 +271,11 @@ static void wait_for_more(struct conn *c)
 	upstream |= r->up.data != NULL ? EV_WRITE : 0;
 	conn_wait(c, client);
 	io_wait(c->shard->loop, &r->io, r->fd, upstream);
+	if (r->read_again) {
+		/* What GnuTLS or our buffer holds raises no event of the socket. Last, because a change of the watcher
+		 * takes pending events from it. */
+		ev_feed_event(c->shard->loop, &c->io, EV_READ);
+	}
 }
 
 static void on_upstream(struct ev_loop *loop, struct ev_io *io, int events)

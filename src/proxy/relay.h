@@ -29,6 +29,7 @@ struct relay {
 	struct relay_rest down; /* for the client */
 	bool flushing;          /* GnuTLS keeps a record of `down`: flush before the next */
 	bool up_wants_write;    /* reading from the client waits until it can be written (key update) */
+	bool read_again;        /* the client's turn was over before its input was */
 	bool client_eof;        /* close_notify came */
 	bool upstream_eof;      /* FIN came */
 	bool upstream_first;    /* before the client's end */

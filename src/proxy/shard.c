@@ -131,6 +131,7 @@ static void drain(struct shard *s, uint64_t deadline_ms)
 		free_acceptors(s->acceptors, s->acceptor_count);
 		s->acceptors = NULL;
 		s->acceptor_count = 0;
+		s->shared->applied(s->shared->arg);
 	}
 	ev_timer_stop(s->loop, &s->deadline);
 	ev_now_update(s->loop);

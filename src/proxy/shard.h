@@ -29,7 +29,8 @@ struct shard_shared {
 	const char *boot;
 	struct journal *journal;
 	struct limits *limits;
-	void (*applied)(void *arg); /* called by each shard, from its thread, when it has taken a configuration */
+	void (*applied)(void *arg); /* called by each shard, from its thread, when it has taken a configuration, or
+	                             * emptied its sockets at the first shard_drain() */
 	void (*drained)(void *arg); /* called once by each shard, from its thread, when its last connection is gone */
 	void *arg;
 };
