@@ -20,6 +20,9 @@
 
 #define QUEUE_BYTES_DEFAULT (8u << 20)
 #define RETRY_NS UINT64_C(250000000)
+/* Commits begin at least this far apart. An fdatasync costs 50-110 us of CPU time, whatever it carries: one for each handshake
+ * was 11-14 % of all; an entry that comes alone is still written at once. */
+#define COMMIT_GAP_NS UINT64_C(3000000)
 /* What a broken disk may cost at the end. */
 #define GIVE_UP_NS UINT64_C(3000000000)
 
@@ -242,6 +245,18 @@ static bool wait_for_work(struct journal *j)
 	return more;
 }
 
+/* After a commit, until COMMIT_GAP_NS behind its beginning: under load the next one takes more along. */
+static void pace(struct journal *j, uint64_t began_ns)
+{
+	struct timespec until = timespec_of(began_ns + COMMIT_GAP_NS);
+	pthread_mutex_lock(&j->lock);
+	int waited = 0;
+	while (waited != ETIMEDOUT && !j->stop) {
+		waited = pthread_cond_timedwait(&j->work, &j->lock, &until);
+	}
+	pthread_mutex_unlock(&j->lock);
+}
+
 static void *journal_main(void *arg)
 {
 	struct journal *j = arg;
@@ -260,6 +275,7 @@ static void *journal_main(void *arg)
 			}
 			atomic_store(&j->sleeping, false);
 		}
+		uint64_t began_ns = clock_mono_ns();
 		int err;
 		while ((err = writer_commit(&j->writer)) != E_OK) {
 			publish_failure(j, err);
@@ -268,6 +284,7 @@ static void *journal_main(void *arg)
 			}
 		}
 		publish_success(j);
+		pace(j, began_ns);
 	}
 	return NULL;
 }

@@ -266,6 +266,10 @@ void conn_judged(struct conn *c)
 		conn_durable(c);
 		return;
 	}
+	if (c->ticket >= journal_failed_from(c->shard->producer)) { /* no wake-up will tell of it */
+		conn_journal_failed(c);
+		return;
+	}
 	conn_timer(c, snapshot_config(c->snapshot)->timeouts.park_ms);
 	shard_park(c->shard, c);
 }

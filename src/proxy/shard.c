@@ -175,13 +175,14 @@ void shard_unpark(struct shard *s, struct conn *c)
 
 static void release_parked(struct shard *s)
 {
+	/* In this order: what became durable in between is not taken for failed. */
+	uint64_t failed_from = journal_failed_from(s->producer);
 	uint64_t durable = journal_durable(s->producer);
 	while (s->parked_first != NULL && s->parked_first->ticket <= durable) {
 		struct conn *c = s->parked_first;
 		shard_unpark(s, c);
 		conn_durable(c);
 	}
-	uint64_t failed_from = journal_failed_from(s->producer);
 	struct conn *c = s->parked_first;
 	while (c != NULL) {
 		struct conn *next = c->park_next;
