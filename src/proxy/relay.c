@@ -28,6 +28,7 @@ void relay_release(struct relay *r, struct ev_loop *loop, bool abort)
 	free(r->up.data);
 	free(r->down.data);
 	r->up = r->down = (struct relay_rest){0};
+	ev_timer_stop(loop, &r->again);
 	if (r->fd == -1) {
 		return;
 	}
@@ -154,7 +155,8 @@ static enum pumped pump_up(struct conn *c)
 			return PUMPED_GONE;
 		}
 	}
-	r->read_again = more;
+	/* With a rest for the back end its socket calls for the next turn. */
+	r->read_again = more && r->up.data == NULL;
 	return PUMPED_WAIT;
 }
 
@@ -271,11 +273,22 @@ static void wait_for_more(struct conn *c)
 	upstream |= r->up.data != NULL ? EV_WRITE : 0;
 	conn_wait(c, client);
 	io_wait(c->shard->loop, &r->io, r->fd, upstream);
-	if (r->read_again) {
-		/* What GnuTLS or our buffer holds raises no event of the socket. Last, because a change of the watcher
-		 * takes pending events from it. */
-		ev_feed_event(c->shard->loop, &c->io, EV_READ);
+	if (r->read_again && !ev_is_active(&r->again)) {
+		/* What GnuTLS or our buffer holds raises no event of the socket. A timer, as libev calls an event that
+		 * is fed within a callback before it looks at any other socket: a busy client would have the worker for
+		 * itself. */
+		ev_timer_set(&r->again, 0, 0);
+		ev_timer_start(c->shard->loop, &r->again);
 	}
+}
+
+static void on_again(struct ev_loop *loop, struct ev_timer *timer, int events)
+{
+	(void)loop;
+	(void)events;
+	struct conn *c = timer->data;
+	input_ready(&c->input);
+	relay_client_ready(c, EV_READ);
 }
 
 static void on_upstream(struct ev_loop *loop, struct ev_io *io, int events)
@@ -319,7 +332,8 @@ void relay_start(struct conn *c)
 	c->state = CONN_RELAY;
 	conn_timer(c, snapshot_config(c->snapshot)->timeouts.idle_ms);
 	ev_io_init(&c->relay.io, on_upstream, c->relay.fd, 0);
-	c->relay.io.data = c;
+	ev_timer_init(&c->relay.again, on_again, 0, 0);
+	c->relay.io.data = c->relay.again.data = c;
 	/* What came with the Finished is in our buffer already and raises no event: read first, then poll. */
 	relay_client_ready(c, EV_READ);
 }

@@ -30,6 +30,7 @@ struct relay {
 	bool flushing;          /* GnuTLS keeps a record of `down`: flush before the next */
 	bool up_wants_write;    /* reading from the client waits until it can be written (key update) */
 	bool read_again;        /* the client's turn was over before its input was */
+	struct ev_timer again;  /* its next turn: in the loop's next round, behind everybody else's */
 	bool client_eof;        /* close_notify came */
 	bool upstream_eof;      /* FIN came */
 	bool upstream_first;    /* before the client's end */
