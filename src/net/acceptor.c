@@ -8,7 +8,9 @@
 #include "base/log.h"
 
 #define BATCH 32 /* a readiness event: others have a turn, too */
+#define DRAIN_MAX 8192 /* more than a queue holds: listener.c asks for 4,096 */
 #define RETRY_S 0.1
+#define WARN_S 10.0
 
 struct acceptor {
 	struct ev_loop *loop;
@@ -17,6 +19,7 @@ struct acceptor {
 	unsigned listener;
 	bool paused;
 	bool starved; /* waiting for descriptors */
+	ev_tstamp warned_at;
 	acceptor_accepted *accepted;
 	void *arg;
 };
@@ -32,7 +35,10 @@ static void update(struct acceptor *a)
 
 static void starve(struct acceptor *a)
 {
-	log_warning("cannot accept a connection: %s; trying again every 100 ms", strerror(errno));
+	if (a->warned_at == 0 || ev_now(a->loop) - a->warned_at >= WARN_S) {
+		log_warning("cannot accept a connection: %s; trying again every 100 ms", strerror(errno));
+		a->warned_at = ev_now(a->loop);
+	}
 	a->starved = true;
 	ev_timer_set(&a->retry, RETRY_S, 0);
 	ev_timer_start(a->loop, &a->retry);
@@ -132,6 +138,7 @@ void acceptor_pause(struct acceptor *acceptor, bool pause)
 
 void acceptor_drain(struct acceptor *acceptor)
 {
-	while (accept_one(acceptor)) {
+	/* Who keeps connecting meanwhile must not keep us here. */
+	for (int i = 0; i < DRAIN_MAX && accept_one(acceptor); i++) {
 	}
 }

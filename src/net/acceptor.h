@@ -22,5 +22,5 @@ int acceptor_fd(const struct acceptor *acceptor);
 /* The number that `accepted` gets: a reload may move a listener. */
 void acceptor_renumber(struct acceptor *acceptor, unsigned listener);
 void acceptor_pause(struct acceptor *acceptor, bool pause);
-/* Accepts what is queued now, until it is empty, pause or not. */
+/* Accepts what is queued now, until it is empty, pause or not. Bounded, as others may go on connecting. */
 void acceptor_drain(struct acceptor *acceptor);

@@ -33,7 +33,8 @@ static void remove_stale(const struct address *a)
 	if (lstat(unix_path(a), &st) != 0 || !S_ISSOCK(st.st_mode)) {
 		return;
 	}
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	/* Non-blocking: one that listens and has its queue full would keep us. */
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd == -1) {
 		return;
 	}

@@ -33,7 +33,9 @@ static void update_pause(struct shard *s)
 	}
 	s->paused = pause;
 	for (unsigned i = 0; i < s->acceptor_count; i++) {
-		acceptor_pause(s->acceptors[i], pause);
+		if (s->acceptors[i] != NULL) { /* handed over to a new configuration, or never made */
+			acceptor_pause(s->acceptors[i], pause);
+		}
 	}
 }
 
@@ -75,9 +77,7 @@ static void configure(struct shard *s, struct shard_config *config)
 		if (acceptors[i] == NULL &&
 		    acceptor_new(&acceptors[i], s->loop, config->fds[i], i, on_accepted, s) != E_OK) {
 			log_error("out of memory: worker %u cannot accept on one of its listeners", s->index);
-			continue;
 		}
-		acceptor_pause(acceptors[i], s->paused);
 	}
 	/* What is queued on a socket that goes was accepted by the kernel under the old configuration. */
 	for (unsigned i = 0; i < s->acceptor_count; i++) {
@@ -86,6 +86,12 @@ static void configure(struct shard *s, struct shard_config *config)
 		}
 	}
 	free_acceptors(s->acceptors, s->acceptor_count);
+	/* Only now: emptying the old sockets may have begun a pause, or ended one. */
+	for (unsigned i = 0; i < config->listener_count; i++) {
+		if (acceptors[i] != NULL) {
+			acceptor_pause(acceptors[i], s->paused);
+		}
+	}
 	s->acceptors = acceptors;
 	s->acceptor_count = config->listener_count;
 	snapshot_unref(&s->snapshot);
