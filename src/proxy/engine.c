@@ -16,6 +16,7 @@
 
 #define HEARTBEAT_S 60.0
 #define WATCH_S 1.0
+#define SETTLE_MS 10000
 #define WORKERS_MAX 256
 
 static unsigned worker_count(const struct config *config)
@@ -126,9 +127,11 @@ static void on_hangup(struct ev_loop *loop, struct ev_signal *signal, int events
 	(void)loop;
 	(void)events;
 	struct engine *e = signal->data;
-	if (!e->draining) {
-		engine_reload(e);
+	if (e->draining) {
+		log_info("SIGHUP is ignored: the end was asked for");
+		return;
 	}
+	engine_reload(e);
 }
 
 static void on_heartbeat(struct ev_loop *loop, struct ev_timer *timer, int events)
@@ -150,6 +153,11 @@ static void on_heartbeat(struct ev_loop *loop, struct ev_timer *timer, int event
 static void record_gap(struct engine *e)
 {
 	uint64_t refused = SUM(e, refused);
+	struct journal_stats stats;
+	journal_stats(e->journal, &stats);
+	/* It may have failed and come back between two looks. */
+	bool failed = e->unhealthy_us != 0 || stats.failures != e->failures_seen;
+	e->failures_seen = stats.failures;
 	if (refused == e->refused_reported) {
 		return;
 	}
@@ -159,7 +167,7 @@ static void record_gap(struct engine *e)
 		.from_us = e->unhealthy_us != 0 ? e->unhealthy_us : now_us,
 		.until_us = now_us,
 		.count = refused - e->refused_reported,
-		.cause = e->unhealthy_us != 0 ? "the journal could not be written" : "out of memory",
+		.cause = failed ? "the journal could not be written" : "out of memory",
 	};
 	if (audit_record_gap(&e->auditor, &gap) == E_OK) {
 		e->refused_reported = refused;
@@ -325,7 +333,8 @@ static int start_shards(struct engine *e)
 
 static int start(struct engine *e)
 {
-	int err = start_load(&e->snapshot, e->path, 1);
+	e->epoch = 1;
+	int err = start_load(&e->snapshot, e->path, e->epoch);
 	if (err != E_OK) {
 		return err;
 	}
@@ -410,9 +419,20 @@ int engine_start(struct engine **out, const char *config_path)
 	return E_OK;
 }
 
+/* A commit holds the entries of several threads in any order: audit.stop is the last one only if the others are durable. */
+static void settle_shards(struct engine *e)
+{
+	int err = E_OK;
+	for (unsigned i = 0; i < e->shard_count; i++) {
+		shard_stop(e->shards[i]);
+		err = err == E_OK ? shard_settle(e->shards[i], SETTLE_MS) : err;
+	}
+}
+
 void engine_run(struct engine *e)
 {
 	ev_run(e->loop, 0);
+	settle_shards(e);
 	const struct audit_stop stop = {
 		.at_us = clock_wall_us(),
 		.reason = e->stop_reason,

@@ -15,6 +15,7 @@
 struct engine {
 	char *path; /* of the configuration */
 	struct snapshot *snapshot;
+	uint64_t epoch; /* the last that was tried */
 	struct listener **listeners; /* beside the snapshot's */
 	size_t listener_count;
 	struct journal *journal;
@@ -40,6 +41,7 @@ struct engine {
 
 	int64_t unhealthy_us;      /* since when the journal cannot be written; 0: it can */
 	uint64_t refused_reported; /* in audit.gap so far */
+	uint64_t failures_seen;    /* of the journal's commits */
 };
 
 /* Posts snapshot and sockets to every shard and waits until each has them. */

@@ -12,7 +12,11 @@
 static bool submit(struct shard *s, const struct buf *body, uint64_t *ticket)
 {
 	int err = body->err != E_OK ? body->err : journal_submit(s->producer, buf_slice(body), ticket);
-	return err == E_OK;
+	if (err != E_OK) {
+		return false;
+	}
+	s->last_ticket = *ticket;
+	return true;
 }
 
 static void release(struct conn *c)
@@ -47,6 +51,7 @@ bool handshake_finish(struct conn *c)
 	if (event_encode_handshake(&body, s->shared->source, hs) != E_OK) {
 		buf_reset(&body);
 		event_encode_minimal(&body, s->shared->source, hs);
+		c->allowed = false; /* as this event says */
 	}
 	bool recorded = submit(s, &body, &c->ticket);
 	if (recorded) {

@@ -51,7 +51,13 @@ static void swap(struct engine *e, struct snapshot *snapshot, struct listener **
 void engine_reload(struct engine *e)
 {
 	struct snapshot *snapshot = NULL;
-	if (start_load(&snapshot, e->path, snapshot_epoch(e->snapshot) + 1) != E_OK) {
+	/* An entry that is handed over now would be written once the disk is back: of a configuration never in force. */
+	if (!journal_healthy(e->journal)) {
+		log_error("the reload is refused: the journal cannot be written; the configuration of before stays in force");
+		return;
+	}
+	/* Each try has its own number, as one may be on record that came to nothing. */
+	if (start_load(&snapshot, e->path, ++e->epoch) != E_OK) {
 		log_error("the reload is refused: %s has errors; the configuration of before stays in force", e->path);
 		return;
 	}
@@ -75,6 +81,7 @@ void engine_reload(struct engine *e)
 		goto drop;
 	}
 	swap(e, snapshot, listeners, kept);
+	start_raise_descriptors(snapshot_config(snapshot));
 	log_info("reloaded %s: configuration %llu is in force", e->path, (unsigned long long)snapshot_epoch(snapshot));
 	free(kept);
 	return;

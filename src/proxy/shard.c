@@ -309,6 +309,12 @@ void shard_stop(struct shard *s)
 	}
 }
 
+int shard_settle(struct shard *s, unsigned timeout_ms)
+{
+	BUG_IF(s->running);
+	return s->last_ticket == 0 ? E_OK : journal_wait(s->producer, s->last_ticket, timeout_ms);
+}
+
 void shard_free(struct shard **shard)
 {
 	struct shard *s = *shard;

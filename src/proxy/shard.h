@@ -49,6 +49,7 @@ struct shard {
 	const struct shard_shared *shared;
 	struct snapshot *snapshot; /* for connections to come */
 	struct journal_producer *producer;
+	uint64_t last_ticket; /* of the newest entry */
 	struct peer_cache *cache;
 	struct id_source ids;
 	struct acceptor **acceptors;
@@ -82,6 +83,8 @@ void shard_configure(struct shard *s, struct shard_config *config);
 void shard_drain(struct shard *s, uint64_t deadline_ms);
 /* After `drained`: ends the thread. The journal may still wake it. Main thread. */
 void shard_stop(struct shard *s);
+/* After shard_stop(): waits until all of its entries are durable. E_TIMEOUT, E_IO as journal_wait(). Main thread. */
+int shard_settle(struct shard *s, unsigned timeout_ms);
 /* After shard_stop() and the end of the journal, or before shard_start(). Main thread. */
 void shard_free(struct shard **s);
 
