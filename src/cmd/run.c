@@ -1,5 +1,7 @@
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "base/log.h"
@@ -20,6 +22,20 @@ static const char help[] =
 	"         SIGHUP           read the configuration again; a bad one is refused and the old one stays\n"
 	"\n"
 	"Exit codes: 0 stopped as asked, 1 could not start (the reason is on stderr), 2 wrong usage\n";
+
+/* Started without one of its three standard descriptors, a client's socket would get the number, and the log would be written
+ * into it. */
+static int fill_standard_descriptors(void)
+{
+	int fd;
+	do {
+		fd = open("/dev/null", O_RDWR);
+	} while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0) {
+		close(fd);
+	}
+	return fd >= 0 ? 0 : -1;
+}
 
 int cmd_run(int argc, char **argv)
 {
@@ -51,6 +67,9 @@ int cmd_run(int argc, char **argv)
 	if (path == NULL || optind != argc) {
 		fputs(help, stderr);
 		return 2;
+	}
+	if (fill_standard_descriptors() != 0) {
+		return 1;
 	}
 	log_init(level);
 	struct engine *engine = NULL;

@@ -124,7 +124,8 @@ static int prepare_state(const char *state, uid_t uid, gid_t gid)
 	if (stat(state, &st) == 0) {
 		return E_OK; /* journal_open() says what is wrong with it */
 	}
-	if (mkdir(state, 0700) != 0 || chown(state, uid, gid) != 0) {
+	/* lchown: should somebody have put a link there meanwhile, what it points at is not given away. */
+	if (mkdir(state, 0700) != 0 || lchown(state, uid, gid) != 0) {
 		log_error("cannot make the state directory %s: %s", state, strerror(errno));
 		return err_from_errno();
 	}
