@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import random
 import re
 import signal
 import socket
@@ -27,13 +28,25 @@ def wait_for(condition, what, patience=None, pause=0.01):
 
 
 def free_port(family=socket.AF_INET):
-    with socket.socket(family) as s:
-        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        s.bind(("::1" if family == socket.AF_INET6 else "127.0.0.1", 0))
-        return s.getsockname()[1]
+    """A port below those that the kernel gives to clients: one of theirs may be taken before the proxy gets to it."""
+    lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    for _ in range(1000):
+        port = random.randrange(min(10240, lowest - 2000), lowest)
+        if port in _given:
+            continue
+        try:
+            for kind in {socket.AF_INET, family}:
+                with socket.socket(kind) as s:
+                    s.bind(("", port))
+        except OSError:
+            continue
+        _given.add(port)
+        return port
+    raise AssertionError(f"no free port below {lowest}")
 
 
 _sources = itertools.count()
+_given = set()
 
 
 def own_source(address):
