@@ -95,6 +95,8 @@ void connection_end_record(struct conn *c, enum close_reason reason, bool always
 /* refuse.c: the alert (or -1), SHUT_WR, then discard until FIN, 2 s or 256 KiB. */
 void conn_refuse(struct conn *c, int alert);
 void conn_refused_ready(struct conn *c);
+/* refuse.c: the same without an alert; what is to be recorded has been. */
+void conn_linger(struct conn *c);
 
 /* connect.c: reaches a server of the service's upstream, then relays. */
 void conn_connect(struct conn *c);

@@ -13,7 +13,16 @@ void conn_refuse(struct conn *c, int alert)
 	if (c->tls != NULL && alert >= 0) {
 		tls_session_alert(c->tls, alert);
 	}
-	if (alert < 0 || shutdown(c->fd, SHUT_WR) != 0) {
+	if (alert < 0) {
+		conn_free(c);
+		return;
+	}
+	conn_linger(c);
+}
+
+void conn_linger(struct conn *c)
+{
+	if (shutdown(c->fd, SHUT_WR) != 0) {
 		conn_free(c);
 		return;
 	}

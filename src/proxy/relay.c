@@ -86,9 +86,27 @@ static enum pumped upstream_gone(struct conn *c)
 	return gone(c, c->relay.upstream_eof ? CLOSE_UPSTREAM_CLOSED : CLOSE_UPSTREAM_RESET);
 }
 
+/* The back end went away while the client still sends: closing with unread input would reset the client, too, and a reset
+ * may overtake the answer. */
+static enum pumped end_broken(struct conn *c, enum close_reason reason)
+{
+	connection_end_record(c, reason, false);
+	relay_release(&c->relay, c->shard->loop, true);
+	conn_linger(c);
+	return PUMPED_GONE;
+}
+
 /* --- client to back end --- */
 
-/* Sends; what does not go is kept. -1: the back end is gone. */
+/* Nothing more can be sent: the client's bytes are dropped, and no more of them read. */
+static void break_up(struct relay *r)
+{
+	r->up_broken = true;
+	free(r->up.data);
+	r->up = (struct relay_rest){0};
+}
+
+/* Sends; what does not go is kept. -1: it never will. */
 static int send_up(struct conn *c, const uint8_t *data, size_t len)
 {
 	ssize_t n = send(c->relay.fd, data, len, MSG_NOSIGNAL);
@@ -112,7 +130,10 @@ static enum pumped read_client(struct conn *c, bool *more)
 	case TLS_DONE:
 		r->from_client += n;
 		*more = true;
-		return send_up(c, c->shard->relay, n) == 0 ? PUMPED_WAIT : upstream_gone(c);
+		if (send_up(c, c->shard->relay, n) != 0) {
+			break_up(r);
+		}
+		return PUMPED_WAIT;
 	case TLS_AGAIN_READ:
 		return PUMPED_WAIT;
 	case TLS_AGAIN_WRITE:
@@ -138,11 +159,14 @@ static enum pumped pump_up(struct conn *c)
 	for (int turn = 0; more && turn < TURNS; turn++) {
 		if (r->up.data != NULL) {
 			if (send_up(c, r->up.data + r->up.off, r->up.len - r->up.off) != 0) {
-				return upstream_gone(c);
+				break_up(r);
 			}
 			if (r->up.data != NULL) {
 				return PUMPED_WAIT;
 			}
+		}
+		if (r->up_broken) {
+			return PUMPED_WAIT;
 		}
 		if (r->client_eof) {
 			if (!r->upstream_shut) {
@@ -156,7 +180,7 @@ static enum pumped pump_up(struct conn *c)
 		}
 	}
 	/* With a rest for the back end its socket calls for the next turn. */
-	r->read_again = more && r->up.data == NULL;
+	r->read_again = more && r->up.data == NULL && !r->up_broken;
 	return PUMPED_WAIT;
 }
 
@@ -239,7 +263,13 @@ static enum pumped pump_down(struct conn *c)
 		}
 		ssize_t n = recv(r->fd, c->shard->relay, sizeof(c->shard->relay), 0);
 		if (n == -1) {
-			return errno == EAGAIN || errno == EINTR ? PUMPED_WAIT : upstream_gone(c);
+			if (errno == EAGAIN || errno == EINTR) {
+				return PUMPED_WAIT;
+			}
+			return r->up_broken ? end_broken(c, CLOSE_UPSTREAM_RESET) : upstream_gone(c);
+		}
+		if (n == 0 && r->up_broken) { /* a reset that send() was told of: no proper end */
+			return end_broken(c, CLOSE_UPSTREAM_RESET);
 		}
 		if (n == 0) {
 			r->upstream_eof = true;
@@ -261,12 +291,16 @@ static enum pumped pump_down(struct conn *c)
 static void wait_for_more(struct conn *c)
 {
 	struct relay *r = &c->relay;
+	if (r->client_shut && r->up_broken) {
+		end_broken(c, CLOSE_UPSTREAM_CLOSED);
+		return;
+	}
 	if (r->client_shut && r->upstream_shut && r->up.data == NULL) {
 		conn_close(c, r->upstream_first ? CLOSE_UPSTREAM_CLOSED : CLOSE_CLIENT_CLOSED);
 		return;
 	}
 	int client = 0;
-	client |= !r->client_eof && r->up.data == NULL ? EV_READ : 0;
+	client |= !r->client_eof && !r->up_broken && r->up.data == NULL ? EV_READ : 0;
 	client |= r->down.data != NULL || r->up_wants_write || (r->upstream_eof && !r->client_shut) ? EV_WRITE : 0;
 	int upstream = 0;
 	upstream |= !r->upstream_eof && r->down.data == NULL ? EV_READ : 0;

@@ -2,7 +2,8 @@
  *
  * At most one record (16 KiB) waits in each direction; while it does, the other side is not read: back-pressure. A half-close is
  * kept: close_notify becomes FIN and FIN becomes close_notify. A client that goes away without close_notify may have
- * been cut off by anyone, so the back end sees a reset, never a proper end (RFC 8446 6.1).
+ * been cut off by anyone, so the back end sees a reset, never a proper end (RFC 8446 6.1). A back end that answers an upload
+ * early and goes away has its answer delivered.
  *
  * Thread: the connection's worker. */
 #pragma once
@@ -35,6 +36,7 @@ struct relay {
 	bool upstream_eof;      /* FIN came */
 	bool upstream_first;    /* before the client's end */
 	bool upstream_shut;     /* we sent FIN to the back end */
+	bool up_broken;         /* the back end takes nothing more, what it said before is still on its way */
 	bool client_shut;       /* we sent close_notify and FIN to the client */
 	uint64_t from_client;   /* application bytes */
 	uint64_t to_client;
