@@ -7,45 +7,47 @@
 
 #define DURABLE_MS 10000
 
-static int submit(struct auditor *a, const struct buf *body, uint64_t *ticket)
+/* An empty body and the id of the entry that it will be. */
+static struct buf begin(struct auditor *a, char id[static ID_MAX + 1])
 {
-	return body->err != E_OK ? body->err : journal_submit(a->producer, buf_slice(body), ticket);
-}
-
-static struct buf fresh(struct auditor *a)
-{
+	id_next(&a->ids, id);
 	struct buf body;
 	buf_init_fixed(&body, a->body, sizeof(a->body));
 	return body;
 }
 
+static int submit(struct auditor *a, const struct buf *body, uint64_t *ticket)
+{
+	return body->err != E_OK ? body->err : journal_submit(a->producer, buf_slice(body), ticket);
+}
+
+static int submit_durable(struct auditor *a, const struct buf *body)
+{
+	uint64_t ticket = 0;
+	int err = submit(a, body, &ticket);
+	return err == E_OK ? journal_wait(a->producer, ticket, DURABLE_MS) : err;
+}
+
 int audit_record_start(struct auditor *a, const struct audit_start *start)
 {
 	char id[ID_MAX + 1];
-	id_next(&a->ids, id);
-	struct buf body = fresh(a);
+	struct buf body = begin(a, id);
 	event_encode_audit_start(&body, a->source, id, start);
-	uint64_t ticket = 0;
-	int err = submit(a, &body, &ticket);
-	return err == E_OK ? journal_wait(a->producer, ticket, DURABLE_MS) : err;
+	return submit_durable(a, &body);
 }
 
 int audit_record_stop(struct auditor *a, const struct audit_stop *stop)
 {
 	char id[ID_MAX + 1];
-	id_next(&a->ids, id);
-	struct buf body = fresh(a);
+	struct buf body = begin(a, id);
 	event_encode_audit_stop(&body, a->source, id, stop);
-	uint64_t ticket = 0;
-	int err = submit(a, &body, &ticket);
-	return err == E_OK ? journal_wait(a->producer, ticket, DURABLE_MS) : err;
+	return submit_durable(a, &body);
 }
 
 int audit_record_heartbeat(struct auditor *a, const struct audit_heartbeat *heartbeat)
 {
 	char id[ID_MAX + 1];
-	id_next(&a->ids, id);
-	struct buf body = fresh(a);
+	struct buf body = begin(a, id);
 	event_encode_audit_heartbeat(&body, a->source, id, heartbeat);
 	uint64_t ticket = 0;
 	return submit(a, &body, &ticket);
@@ -54,8 +56,7 @@ int audit_record_heartbeat(struct auditor *a, const struct audit_heartbeat *hear
 int audit_record_gap(struct auditor *a, const struct audit_gap *gap)
 {
 	char id[ID_MAX + 1];
-	id_next(&a->ids, id);
-	struct buf body = fresh(a);
+	struct buf body = begin(a, id);
 	event_encode_audit_gap(&body, a->source, id, gap);
 	uint64_t ticket = 0;
 	return submit(a, &body, &ticket);
@@ -76,8 +77,7 @@ int audit_record_config(struct auditor *a, const struct snapshot *snapshot, cons
 	uint64_t ticket = 0;
 	for (unsigned part = 1; part <= parts; part++) {
 		char id[ID_MAX + 1];
-		id_next(&a->ids, id);
-		struct buf body = fresh(a);
+		struct buf body = begin(a, id);
 		event_encode_audit_config(&body, a->source, id, &config, part);
 		int err = submit(a, &body, &ticket);
 		if (err != E_OK) {

@@ -37,7 +37,7 @@ def go_program(name):
 
 
 def remove_programs():
-    """The binaries of this session; the cache stays for the next one."""
+    """The binaries of this test run; the cache stays for the next one."""
     if "folder" in _built:
         shutil.rmtree(_built.pop("folder"), ignore_errors=True)
         _built.clear()

@@ -50,7 +50,7 @@ _given = set()
 
 
 def own_source(address):
-    """A loopback address that no other connection of this session comes from, so that each one's event is found by it:
+    """A loopback address that no other connection of this test run comes from, so that each one's event is found by it:
     ports come up again within seconds. None where the listener is not on IPv4."""
     if address.startswith("unix:") or address.startswith("["):
         return None

@@ -326,10 +326,10 @@ static void unknown_issuer_says_where_the_chain_ends(void)
 	expect_with(spec, CERTS(pki_leaf(), pki_intermediate(), pki_root()), CLASS_UNKNOWN_ISSUER,
 	            2, 19);
 	/* Two CAs that certify each other lead nowhere, in bounded work. */
-	const struct pki_cert *stub =
+	const struct pki_cert *absent =
 		pki_make(&(struct pki_spec){.subject = "CN=Ring B", .key = PKI_P256_B, .ca = true});
 	const struct pki_cert *a = ca_with((struct pki_spec){
-		.subject = "CN=Ring A", .issuer = stub, .key = PKI_P256_A, .ca = true});
+		.subject = "CN=Ring A", .issuer = absent, .key = PKI_P256_A, .ca = true});
 	const struct pki_cert *b = ca_with((struct pki_spec){
 		.subject = "CN=Ring B", .issuer = a, .key = PKI_P256_B, .ca = true});
 	const struct pki_cert *leaf = leaf_with((struct pki_spec){.issuer = a, .key = PKI_P256_C});
