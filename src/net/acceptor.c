@@ -7,7 +7,7 @@
 #include "base/err.h"
 #include "base/log.h"
 
-#define BATCH 32 /* a readiness event: others have a turn, too */
+#define BATCH 32       /* a readiness event: others have a turn, too */
 #define DRAIN_MAX 8192 /* more than a queue holds: listener.c asks for 4,096 */
 #define RETRY_S 0.1
 #define WARN_S 10.0
@@ -36,7 +36,8 @@ static void update(struct acceptor *a)
 static void starve(struct acceptor *a)
 {
 	if (a->warned_at == 0 || ev_now(a->loop) - a->warned_at >= WARN_S) {
-		log_warning("cannot accept a connection: %s; trying again every 100 ms", strerror(errno));
+		log_warning("cannot accept a connection: %s; trying again every 100 ms",
+		            strerror(errno));
 		a->warned_at = ev_now(a->loop);
 	}
 	a->starved = true;
@@ -92,8 +93,8 @@ static void on_retry(struct ev_loop *loop, struct ev_timer *timer, int events)
 	update(a);
 }
 
-int acceptor_new(struct acceptor **out, struct ev_loop *loop, int fd, unsigned listener, acceptor_accepted *accepted,
-                 void *arg)
+int acceptor_new(struct acceptor **out, struct ev_loop *loop, int fd, unsigned listener,
+                 acceptor_accepted *accepted, void *arg)
 {
 	struct acceptor *a = calloc(1, sizeof(*a));
 	if (a == NULL) {

@@ -12,10 +12,11 @@
 struct acceptor;
 
 /* A new connection: the callee owns fd (non-blocking, close-on-exec). */
-typedef void acceptor_accepted(void *arg, unsigned listener, int fd, const struct sockaddr *peer, socklen_t len);
+typedef void acceptor_accepted(void *arg, unsigned listener, int fd, const struct sockaddr *peer,
+                               socklen_t len);
 
-int acceptor_new(struct acceptor **out, struct ev_loop *loop, int fd, unsigned listener, acceptor_accepted *accepted,
-                 void *arg);
+int acceptor_new(struct acceptor **out, struct ev_loop *loop, int fd, unsigned listener,
+                 acceptor_accepted *accepted, void *arg);
 /* Stops; the socket stays open. */
 void acceptor_free(struct acceptor **acceptor);
 int acceptor_fd(const struct acceptor *acceptor);

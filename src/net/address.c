@@ -26,7 +26,8 @@ static int parse_unix(struct address *out, const char *path)
 }
 
 /* Splits at the last colon; brackets around an IPv6 address go. */
-static int split(const char *text, char host[static HOST_MAX + 1], char port[static 6], bool *bracketed)
+static int split(const char *text, char host[static HOST_MAX + 1], char port[static 6],
+                 bool *bracketed)
 {
 	const char *colon = strrchr(text, ':');
 	if (colon == NULL || strlen(colon + 1) == 0 || strlen(colon + 1) > 5 ||
@@ -95,7 +96,8 @@ bool address_is_wildcard(const struct address *a)
 		return ((const struct sockaddr_in *)&a->sa)->sin_addr.s_addr == htonl(INADDR_ANY);
 	}
 	return a->sa.ss_family == AF_INET6 &&
-	       memcmp(&((const struct sockaddr_in6 *)&a->sa)->sin6_addr, &in6addr_any, sizeof(in6addr_any)) == 0;
+	       memcmp(&((const struct sockaddr_in6 *)&a->sa)->sin6_addr, &in6addr_any,
+	              sizeof(in6addr_any)) == 0;
 }
 
 bool address_equal(const struct address *a, const struct address *b)

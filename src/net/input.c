@@ -53,7 +53,8 @@ bool input_fill(struct input *in, int fd, uint8_t scratch[static INPUT_SCRATCH_L
 	return true;
 }
 
-ssize_t input_pull(struct input *in, int fd, uint8_t scratch[static INPUT_SCRATCH_LEN], void *to, size_t len)
+ssize_t input_pull(struct input *in, int fd, uint8_t scratch[static INPUT_SCRATCH_LEN], void *to,
+                   size_t len)
 {
 	if (in->over) {
 		errno = EMSGSIZE;

@@ -20,11 +20,11 @@ struct input {
 	size_t len; /* unread bytes are data[off..len) */
 	bool own;   /* data is heap memory of this buffer */
 	bool eof;
-	bool dry;         /* the last recv() took all there was: the socket is level-triggered, so wait */
-	int error;        /* errno of the socket, for good; 0: none */
+	bool dry;  /* the last recv() took all there was: the socket is level-triggered, so wait */
+	int error; /* errno of the socket, for good; 0: none */
 	uint64_t received; /* bytes in all */
-	uint64_t budget;   /* bytes that may still be pulled; input_pull() fails with EMSGSIZE beyond */
-	bool over;         /* the budget was exceeded */
+	uint64_t budget; /* bytes that may still be pulled; input_pull() fails with EMSGSIZE beyond */
+	bool over;       /* the budget was exceeded */
 };
 
 void input_init(struct input *in, uint64_t budget);
@@ -36,7 +36,8 @@ static inline size_t input_unread(const struct input *in)
 /* recv() once into `scratch` when nothing is unread. False: nothing came (see eof, error). */
 bool input_fill(struct input *in, int fd, uint8_t scratch[static INPUT_SCRATCH_LEN]);
 /* As recv(2), from the buffer, filling it when empty. -1 with EAGAIN, EMSGSIZE (over budget) or the socket's errno. */
-ssize_t input_pull(struct input *in, int fd, uint8_t scratch[static INPUT_SCRATCH_LEN], void *to, size_t len);
+ssize_t input_pull(struct input *in, int fd, uint8_t scratch[static INPUT_SCRATCH_LEN], void *to,
+                   size_t len);
 /* Before the scratch memory serves another connection: keeps the rest. E_NOMEM: it is lost, end the connection. */
 int input_settle(struct input *in);
 /* A new event on the socket: it may hold more again. */

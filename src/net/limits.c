@@ -102,7 +102,8 @@ static struct source **find(struct limits *limits, const uint64_t key[2], struct
 	return at;
 }
 
-static enum limits_answer acquire_source(struct limits *limits, const uint64_t key[2], uint64_t per_source)
+static enum limits_answer acquire_source(struct limits *limits, const uint64_t key[2],
+                                         uint64_t per_source)
 {
 	struct stripe *stripe;
 	struct source **at = find(limits, key, &stripe);
@@ -125,8 +126,8 @@ unlock:
 	return answer;
 }
 
-enum limits_answer limits_acquire(struct limits *limits, const struct sockaddr *peer, uint64_t connections,
-                                  uint64_t per_source)
+enum limits_answer limits_acquire(struct limits *limits, const struct sockaddr *peer,
+                                  uint64_t connections, uint64_t per_source)
 {
 	if (atomic_fetch_add_explicit(&limits->count, 1, memory_order_relaxed) >= connections) {
 		atomic_fetch_sub_explicit(&limits->count, 1, memory_order_relaxed);

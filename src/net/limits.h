@@ -15,8 +15,8 @@ int limits_new(struct limits **out);
 /* Every grant has to be returned. */
 void limits_free(struct limits **limits);
 /* Counts a connection from `peer` against the two bounds. Only LIMITS_GRANTED was counted. Unix sockets count in all only. */
-enum limits_answer limits_acquire(struct limits *limits, const struct sockaddr *peer, uint64_t connections,
-                                  uint64_t per_source);
+enum limits_answer limits_acquire(struct limits *limits, const struct sockaddr *peer,
+                                  uint64_t connections, uint64_t per_source);
 void limits_release(struct limits *limits, const struct sockaddr *peer);
 /* Connections now. */
 uint64_t limits_count(const struct limits *limits);

@@ -58,7 +58,8 @@ static int open_socket(const struct address *a, unsigned mode, int *out)
 		goto fail;
 	}
 	/* [::] means IPv6 here: an address is what the configuration says, whatever the sysctl. */
-	if (a->sa.ss_family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one)) != 0) {
+	if (a->sa.ss_family == AF_INET6 &&
+	    setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one)) != 0) {
 		goto fail;
 	}
 	if (bind(fd, (const struct sockaddr *)&a->sa, a->len) != 0) {
@@ -101,13 +102,15 @@ static bool taken(const struct address *a)
 	return in_use;
 }
 
-int listener_open(struct listener **out, const struct config_listener *config, unsigned workers, const char *file,
-                  struct diag *diag)
+int listener_open(struct listener **out, const struct config_listener *config, unsigned workers,
+                  const char *file, struct diag *diag)
 {
 	struct address address;
 	if (address_parse(&address, config->bind.text) != E_OK) {
-		diag_error(diag, file, config->bind.at, "bind: \"%s\" is no address of ours (IP:PORT, [IPv6]:PORT or unix:/path)",
-		           config->bind.text);
+		diag_error(
+			diag, file, config->bind.at,
+			"bind: \"%s\" is no address of ours (IP:PORT, [IPv6]:PORT or unix:/path)",
+			config->bind.text);
 		return E_INVALID;
 	}
 	unsigned count = address.sa.ss_family == AF_UNIX ? 1 : workers;
@@ -123,14 +126,16 @@ int listener_open(struct listener **out, const struct config_listener *config, u
 		goto close_listener;
 	}
 	if (taken(&address)) {
-		diag_error(diag, file, config->bind.at, "cannot listen on %s: the address is in use", config->bind.text);
+		diag_error(diag, file, config->bind.at,
+		           "cannot listen on %s: the address is in use", config->bind.text);
 		err = E_BUSY;
 		goto close_listener;
 	}
 	for (; listener->count < count; listener->count++) {
 		err = open_socket(&address, config->mode, &listener->fds[listener->count]);
 		if (err != E_OK) {
-			diag_error(diag, file, config->bind.at, "cannot listen on %s: %s", config->bind.text, strerror(errno));
+			diag_error(diag, file, config->bind.at, "cannot listen on %s: %s",
+			           config->bind.text, strerror(errno));
 			goto close_listener;
 		}
 	}
@@ -178,6 +183,6 @@ const char *listener_name(const struct listener *listener)
 bool listener_fits(const struct listener *listener, const struct config_listener *config)
 {
 	struct address address;
-	return address_parse(&address, config->bind.text) == E_OK && address_equal(&address, &listener->address) &&
-	       listener->mode == config->mode;
+	return address_parse(&address, config->bind.text) == E_OK &&
+	       address_equal(&address, &listener->address) && listener->mode == config->mode;
 }

@@ -15,8 +15,8 @@
 struct listener;
 
 /* Binds and listens. A stale unix socket file, that nobody answers on, is replaced. Errors go to `diag`. */
-int listener_open(struct listener **out, const struct config_listener *config, unsigned workers, const char *file,
-                  struct diag *diag);
+int listener_open(struct listener **out, const struct config_listener *config, unsigned workers,
+                  const char *file, struct diag *diag);
 /* Removes the unix socket file, too. */
 void listener_close(struct listener **listener);
 /* The socket of this worker. */

@@ -14,7 +14,7 @@ struct worker;
 
 struct worker_ops {
 	void (*message)(void *arg, struct queue_node *message); /* takes it */
-	void (*woken)(void *arg);                                /* after worker_wake(), at least once */
+	void (*woken)(void *arg); /* after worker_wake(), at least once */
 };
 
 /* The loop exists at once, the thread from worker_start() on. Main thread. */

@@ -32,7 +32,7 @@ int audit_record_start(struct auditor *a, const struct audit_start *start)
 {
 	char id[ID_MAX + 1];
 	struct buf body = begin(a, id);
-	event_encode_audit_start(&body, a->source, id, start);
+	event_encode_audit_start(&body, &a->source, id, start);
 	return submit_durable(a, &body);
 }
 
@@ -40,7 +40,7 @@ int audit_record_stop(struct auditor *a, const struct audit_stop *stop)
 {
 	char id[ID_MAX + 1];
 	struct buf body = begin(a, id);
-	event_encode_audit_stop(&body, a->source, id, stop);
+	event_encode_audit_stop(&body, &a->source, id, stop);
 	return submit_durable(a, &body);
 }
 
@@ -48,7 +48,7 @@ int audit_record_heartbeat(struct auditor *a, const struct audit_heartbeat *hear
 {
 	char id[ID_MAX + 1];
 	struct buf body = begin(a, id);
-	event_encode_audit_heartbeat(&body, a->source, id, heartbeat);
+	event_encode_audit_heartbeat(&body, &a->source, id, heartbeat);
 	uint64_t ticket = 0;
 	return submit(a, &body, &ticket);
 }
@@ -57,7 +57,7 @@ int audit_record_gap(struct auditor *a, const struct audit_gap *gap)
 {
 	char id[ID_MAX + 1];
 	struct buf body = begin(a, id);
-	event_encode_audit_gap(&body, a->source, id, gap);
+	event_encode_audit_gap(&body, &a->source, id, gap);
 	uint64_t ticket = 0;
 	return submit(a, &body, &ticket);
 }
@@ -78,7 +78,7 @@ int audit_record_config(struct auditor *a, const struct snapshot *snapshot, cons
 	for (unsigned part = 1; part <= parts; part++) {
 		char id[ID_MAX + 1];
 		struct buf body = begin(a, id);
-		event_encode_audit_config(&body, a->source, id, &config, part);
+		event_encode_audit_config(&body, &a->source, id, &config, part);
 		int err = submit(a, &body, &ticket);
 		if (err != E_OK) {
 			return err;

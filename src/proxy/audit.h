@@ -13,7 +13,7 @@
 
 struct auditor {
 	struct journal_producer *producer;
-	const struct event_source *source;
+	struct event_source source; /* with the labels of the configuration in force */
 	struct id_source ids;
 	bool has_config;
 	uint8_t sha256[32]; /* of the newest configuration on record */

@@ -88,7 +88,8 @@ void conn_free(struct conn *c)
 
 void conn_close(struct conn *c, enum close_reason reason)
 {
-	connection_end_record(c, reason, reason == CLOSE_PARK_TIMEOUT || reason == CLOSE_JOURNAL_FAILED);
+	connection_end_record(c, reason,
+	                      reason == CLOSE_PARK_TIMEOUT || reason == CLOSE_JOURNAL_FAILED);
 	/* What we or the client cut short must not look complete to the back end. */
 	bool complete = reason == CLOSE_CLIENT_CLOSED || reason == CLOSE_UPSTREAM_CLOSED;
 	relay_release(&c->relay, c->shard->loop, !complete);
@@ -116,7 +117,8 @@ static void handshake_failed(struct conn *c)
 		end_handshake(c, CLASS_LIMIT_EXCEEDED, "more bytes than a handshake may have", -1);
 		return;
 	}
-	if ((c->input.eof || c->input.error != 0) && tls_session_failure(c->tls) == TLS_FAILURE_PROTOCOL) {
+	if ((c->input.eof || c->input.error != 0) &&
+	    tls_session_failure(c->tls) == TLS_FAILURE_PROTOCOL) {
 		/* GnuTLS asked for the rest of a record and there was none: it calls that a wrong length. */
 		end_handshake(c, CLASS_PEER_CLOSED, "inside of a record", -1);
 		return;
@@ -151,7 +153,8 @@ static const struct tls_service *on_choose(void *owner)
 	struct conn *c = owner;
 	struct handshake *hs = c->hs;
 	c->hello_ns = clock_mono_ns();
-	c->input.budget = snapshot_config(c->snapshot)->limits.certificate_chain_bytes + FLIGHT_REST_BYTES;
+	c->input.budget =
+		snapshot_config(c->snapshot)->limits.certificate_chain_bytes + FLIGHT_REST_BYTES;
 	struct slice name = slice_of(hs->hello.server_name, hs->hello.server_name_len);
 	c->service = snapshot_match(c->snapshot, c->listener, name);
 	if (c->service == NULL) {
@@ -224,7 +227,8 @@ static bool sniff(struct conn *c)
 		.certificate_bytes = limits->certificate_chain_bytes,
 		.certificates = limits->certificates,
 	};
-	if (tls_session_new(&c->tls, &tls_owner, c, &tls_limits, &c->hs->hello, &c->hs->tls) != E_OK) {
+	if (tls_session_new(&c->tls, &tls_owner, c, &tls_limits, &c->hs->hello, &c->hs->tls) !=
+	    E_OK) {
 		end_handshake(c, CLASS_INTERNAL_ERROR, "out of memory", -1);
 		return false;
 	}
@@ -236,7 +240,10 @@ static void sniff_step(struct conn *c)
 {
 	if (!input_fill(&c->input, c->fd, c->shard->input)) {
 		if (c->input.eof || c->input.error != 0) {
-			end_handshake(c, CLASS_PEER_CLOSED, c->input.eof ? "before the first byte" : "reset before the first byte", -1);
+			end_handshake(c, CLASS_PEER_CLOSED,
+			              c->input.eof ? "before the first byte"
+			                           : "reset before the first byte",
+			              -1);
 		}
 		return;
 	}
@@ -368,7 +375,8 @@ static void on_timer(struct ev_loop *loop, struct ev_timer *timer, int events)
 
 /* --- the beginning --- */
 
-static struct conn *conn_new(struct shard *s, unsigned listener, int fd, const struct sockaddr *peer, socklen_t len)
+static struct conn *conn_new(struct shard *s, unsigned listener, int fd,
+                             const struct sockaddr *peer, socklen_t len)
 {
 	struct conn *c = calloc(1, sizeof(*c));
 	struct handshake *hs = calloc(1, sizeof(*hs));
@@ -386,7 +394,8 @@ static struct conn *conn_new(struct shard *s, unsigned listener, int fd, const s
 	c->start_ns = clock_mono_ns();
 	memcpy(&c->peer, peer, len);
 	const struct config *config = snapshot_config(c->snapshot);
-	input_init(&c->input, config->limits.client_hello_bytes + config->limits.client_hello_bytes / 8 + 512);
+	input_init(&c->input,
+	           config->limits.client_hello_bytes + config->limits.client_hello_bytes / 8 + 512);
 	relay_init(&c->relay);
 	ev_io_init(&c->io, on_client, fd, 0);
 	ev_timer_init(&c->timer, on_timer, 0, 0);
@@ -433,20 +442,24 @@ static const char *limit_detail(enum limits_answer answer)
 	}
 }
 
-void conn_accept(struct shard *s, unsigned listener, int fd, const struct sockaddr *peer, socklen_t len)
+void conn_accept(struct shard *s, unsigned listener, int fd, const struct sockaddr *peer,
+                 socklen_t len)
 {
 	BUG_IF(!worker_is_current(s->worker));
 	struct conn *c = NULL;
 	/* What cannot be recorded is not begun. */
-	if (!journal_healthy(s->shared->journal) || (c = conn_new(s, listener, fd, peer, len)) == NULL) {
+	if (!journal_healthy(s->shared->journal) ||
+	    (c = conn_new(s, listener, fd, peer, len)) == NULL) {
 		atomic_fetch_add_explicit(&s->refused, 1, memory_order_relaxed);
 		close(fd);
 		return;
 	}
 	describe(c);
 	const struct config *config = snapshot_config(c->snapshot);
-	enum limits_answer answer =
-		limits_acquire(s->shared->limits, peer, config->limits.connections, config->limits.connections_per_source);
+	uint64_t most = atomic_load_explicit(&s->shared->connections_max, memory_order_relaxed);
+	most = config->limits.connections < most ? config->limits.connections : most;
+	enum limits_answer answer = limits_acquire(s->shared->limits, peer, most,
+	                                           config->limits.connections_per_source);
 	if (answer != LIMITS_GRANTED) {
 		end_handshake(c, CLASS_LIMIT_EXCEEDED, limit_detail(answer), -1);
 		return;

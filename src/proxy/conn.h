@@ -31,13 +31,13 @@ struct conn {
 	struct shard *shard;
 	struct conn *previous, *next;
 	struct conn *park_previous, *park_next;
-	bool parked;    /* in the shard's list, waiting for `ticket` */
+	bool parked; /* in the shard's list, waiting for `ticket` */
 	uint64_t ticket;
 
 	enum conn_state state;
 	int fd;
 	unsigned listener;
-	bool counted; /* in the limits table */
+	bool counted;  /* in the limits table */
 	bool recorded; /* handshake_finish() was called */
 	struct sockaddr_storage peer;
 	struct snapshot *snapshot; /* a reference: the configuration that this connection lives by */
@@ -66,7 +66,8 @@ struct conn {
 };
 
 /* A new connection on listener `listener` of the shard's snapshot. Takes fd, whatever happens. */
-void conn_accept(struct shard *s, unsigned listener, int fd, const struct sockaddr *peer, socklen_t len);
+void conn_accept(struct shard *s, unsigned listener, int fd, const struct sockaddr *peer,
+                 socklen_t len);
 /* Its event is durable: let it in, or refuse it. */
 void conn_durable(struct conn *c);
 /* Its event could not be written: close it. */

@@ -83,7 +83,8 @@ static void close_listeners(struct engine *e)
 void engine_publish(struct engine *e)
 {
 	for (unsigned i = 0; i < e->shard_count; i++) {
-		struct shard_config *config = calloc(1, sizeof(*config) + e->listener_count * sizeof(int));
+		struct shard_config *config =
+			calloc(1, sizeof(*config) + e->listener_count * sizeof(int));
 		BUG_IF(config == NULL); /* start or reload: a few numbers */
 		config->snapshot = snapshot_ref(e->snapshot);
 		config->listener_count = (unsigned)e->listener_count;
@@ -218,21 +219,6 @@ static void watch_all(struct engine *e)
 
 /* --- start --- */
 
-static int encode_node_labels(struct engine *e, const struct config *config)
-{
-	buf_init(&e->labels, EVENT_LABELS_MAX);
-	struct event_label *labels = calloc(config->labels.count + 1, sizeof(*labels));
-	if (labels == NULL) {
-		return E_NOMEM;
-	}
-	for (size_t i = 0; i < config->labels.count; i++) {
-		labels[i] = (struct event_label){config->labels.items[i].name.text, config->labels.items[i].value.text};
-	}
-	int err = event_labels_encode(&e->labels, labels, config->labels.count);
-	free(labels);
-	return err;
-}
-
 static int open_journal(struct engine *e, const struct config *config)
 {
 	const struct journal_options options = {
@@ -244,7 +230,8 @@ static int open_journal(struct engine *e, const struct config *config)
 	diag_init(&diag);
 	int err = journal_open(&e->journal, &options, &e->found, &diag);
 	for (const struct diag_item *item = diag.first; item != NULL; item = item->next) {
-		log_write(item->level == DIAG_ERROR ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING, "%s", item->text);
+		log_write(item->level == DIAG_ERROR ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING, "%s",
+		          item->text);
 	}
 	if (err != E_OK && diag.errors == 0) {
 		log_error("cannot open the journal in %s: %s", config->state.text, err_text(err));
@@ -269,17 +256,14 @@ static int make_shards(struct engine *e, const struct config *config)
 		.node = e->node,
 		.log = e->found.log,
 		.boot = e->boot,
-		.labels = buf_slice(&e->labels),
 	};
-	e->shared = (struct shard_shared){
-		.source = &e->source,
-		.boot = e->boot,
-		.journal = e->journal,
-		.limits = e->limits,
-		.applied = on_applied,
-		.drained = on_drained,
-		.arg = e,
-	};
+	e->shared.source = &e->source;
+	e->shared.boot = e->boot;
+	e->shared.journal = e->journal;
+	e->shared.limits = e->limits;
+	e->shared.applied = on_applied;
+	e->shared.drained = on_drained;
+	e->shared.arg = e;
 	for (; e->shard_count < count; e->shard_count++) {
 		int err = shard_new(&e->shards[e->shard_count], e->shard_count, &e->shared);
 		if (err != E_OK) {
@@ -287,7 +271,8 @@ static int make_shards(struct engine *e, const struct config *config)
 		}
 	}
 	id_source_init(&e->auditor.ids, e->boot, count);
-	e->auditor.source = &e->source;
+	e->auditor.source = e->source;
+	e->auditor.source.labels = snapshot_labels(e->snapshot);
 	return journal_producer_new(e->journal, &e->auditor.producer, NULL, NULL);
 }
 
@@ -309,7 +294,8 @@ static int record_start(struct engine *e)
 		err = audit_record_config(&e->auditor, e->snapshot, "start");
 	}
 	if (err != E_OK) {
-		log_error("cannot write the journal in %s: %s", snapshot_config(e->snapshot)->state.text, err_text(err));
+		log_error("cannot write the journal in %s: %s",
+		          snapshot_config(e->snapshot)->state.text, err_text(err));
 	}
 	return err;
 }
@@ -339,7 +325,7 @@ static int start(struct engine *e)
 		return err;
 	}
 	const struct config *config = snapshot_config(e->snapshot);
-	start_raise_descriptors(config);
+	atomic_init(&e->shared.connections_max, start_raise_descriptors(config));
 	err = start_listen(&e->listeners, e->snapshot, NULL, 0, NULL, worker_count(config));
 	if (err != E_OK) {
 		return err;
@@ -353,10 +339,7 @@ static int start(struct engine *e)
 	if (err != E_OK) {
 		return err;
 	}
-	err = encode_node_labels(e, config);
-	if (err == E_OK) {
-		err = limits_new(&e->limits);
-	}
+	err = limits_new(&e->limits);
 	if (err == E_OK) {
 		err = make_shards(e, config);
 	}
@@ -389,7 +372,6 @@ static void destroy(struct engine *e)
 	close_listeners(e);
 	limits_free(&e->limits);
 	snapshot_unref(&e->snapshot);
-	buf_release(&e->labels);
 	sem_destroy(&e->applied);
 	if (e->loop != NULL) {
 		ev_loop_destroy(e->loop);

@@ -15,15 +15,14 @@
 struct engine {
 	char *path; /* of the configuration */
 	struct snapshot *snapshot;
-	uint64_t epoch; /* the last that was tried */
+	uint64_t epoch;              /* the last that was tried */
 	struct listener **listeners; /* beside the snapshot's */
 	size_t listener_count;
 	struct journal *journal;
 	struct journal_found found;
 	char *node;
 	char boot[ID_BOOT_LEN + 1];
-	struct buf labels; /* of the node, encoded */
-	struct event_source source;
+	struct event_source source; /* without labels: those are the snapshot's */
 	struct auditor auditor;
 	struct limits *limits;
 	struct shard_shared shared;
@@ -35,7 +34,7 @@ struct engine {
 	struct ev_timer heartbeat, watch;
 	struct ev_async bell;     /* a shard is drained */
 	_Atomic unsigned drained; /* shards */
-	sem_t applied;            /* one post for each shard that took a configuration, or emptied its backlog */
+	sem_t applied; /* one post for each shard that took a configuration, or emptied its backlog */
 	bool draining;
 	const char *stop_reason;
 

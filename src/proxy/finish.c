@@ -11,7 +11,8 @@
 
 static bool submit(struct shard *s, const struct buf *body, uint64_t *ticket)
 {
-	int err = body->err != E_OK ? body->err : journal_submit(s->producer, buf_slice(body), ticket);
+	int err = body->err != E_OK ? body->err
+	                            : journal_submit(s->producer, buf_slice(body), ticket);
 	if (err != E_OK) {
 		return false;
 	}
@@ -48,9 +49,9 @@ bool handshake_finish(struct conn *c)
 	}
 	struct buf body;
 	buf_init_fixed(&body, s->event, sizeof(s->event));
-	if (event_encode_handshake(&body, s->shared->source, hs) != E_OK) {
+	if (event_encode_handshake(&body, &s->source, hs) != E_OK) {
 		buf_reset(&body);
-		event_encode_minimal(&body, s->shared->source, hs);
+		event_encode_minimal(&body, &s->source, hs);
 		c->allowed = false; /* as this event says */
 	}
 	bool recorded = submit(s, &body, &c->ticket);
@@ -90,7 +91,7 @@ void connection_end_record(struct conn *c, enum close_reason reason, bool always
 	id_next(&s->ids, end.id);
 	struct buf body;
 	buf_init_fixed(&body, s->event, sizeof(s->event));
-	event_encode_connection_end(&body, s->shared->source, &end);
+	event_encode_connection_end(&body, &s->source, &end);
 	uint64_t ticket;
 	if (!submit(s, &body, &ticket)) {
 		log_error("out of memory: the end of connection %s is not on the record", c->id);

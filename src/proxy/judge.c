@@ -45,7 +45,8 @@ void judge_complete(struct handshake *hs, const struct service *service, struct 
 }
 
 /* A leaf that nobody can prove anything with: malformed, or of a kind that TLS does not know. The verdict is kept then. */
-static bool judge_unusable(struct handshake *hs, const struct service *service, struct peer_cache *cache)
+static bool judge_unusable(struct handshake *hs, const struct service *service,
+                           struct peer_cache *cache)
 {
 	if (!look_up(hs, service, cache)) {
 		return false;
@@ -70,8 +71,8 @@ static bool judge_as(struct handshake *hs, enum peer_class class, const char *de
 }
 
 /* The certificate's own fault if our reading of it finds one; else it is the library's word or a failed proof. */
-static bool judge_certificate(struct handshake *hs, const struct service *service, struct peer_cache *cache,
-                              enum tls_failure failure)
+static bool judge_certificate(struct handshake *hs, const struct service *service,
+                              struct peer_cache *cache, enum tls_failure failure)
 {
 	if (judge_unusable(hs, service, cache)) {
 		return true;
@@ -83,8 +84,8 @@ static bool judge_certificate(struct handshake *hs, const struct service *servic
 	return judge_as(hs, CLASS_MALFORMED_CERTIFICATE, "the TLS library cannot read it");
 }
 
-struct judged judge_failure(struct handshake *hs, const struct service *service, struct peer_cache *cache,
-                            const struct tls_session *tls)
+struct judged judge_failure(struct handshake *hs, const struct service *service,
+                            struct peer_cache *cache, const struct tls_session *tls)
 {
 	static const struct {
 		enum peer_class class;
@@ -93,13 +94,16 @@ struct judged judge_failure(struct handshake *hs, const struct service *service,
 		[TLS_FAILURE_UNKNOWN_NAME] = {CLASS_UNKNOWN_SERVER_NAME, NULL},
 		[TLS_FAILURE_NO_VERSION] = {CLASS_NO_COMMON_VERSION, NULL},
 		[TLS_FAILURE_NO_CIPHER] = {CLASS_NO_COMMON_CIPHER, "no common cipher suite"},
-		[TLS_FAILURE_NO_SIGNATURE] = {CLASS_NO_COMMON_CIPHER, "no common signature algorithm"},
+		[TLS_FAILURE_NO_SIGNATURE] = {CLASS_NO_COMMON_CIPHER,
+	                                      "no common signature algorithm"},
 		[TLS_FAILURE_NO_GROUP] = {CLASS_NO_COMMON_GROUP, NULL},
 		[TLS_FAILURE_NO_PROTOCOL] = {CLASS_NO_COMMON_PROTOCOL, NULL},
 		[TLS_FAILURE_PEER_ALERT] = {CLASS_PEER_ALERT, NULL},
 		[TLS_FAILURE_PEER_CLOSED] = {CLASS_PEER_CLOSED, NULL},
-		[TLS_FAILURE_NAME_CHANGED] = {CLASS_PROTOCOL_ERROR, "the server name changed after HelloRetryRequest"},
-		[TLS_FAILURE_CERTIFICATES_LIMIT] = {CLASS_LIMIT_EXCEEDED, "too many certificates, or too long"},
+		[TLS_FAILURE_NAME_CHANGED] = {CLASS_PROTOCOL_ERROR,
+	                                      "the server name changed after HelloRetryRequest"},
+		[TLS_FAILURE_CERTIFICATES_LIMIT] = {CLASS_LIMIT_EXCEEDED,
+	                                            "too many certificates, or too long"},
 		[TLS_FAILURE_PROTOCOL] = {CLASS_PROTOCOL_ERROR, NULL},
 		[TLS_FAILURE_CERTIFICATE] = {CLASS_INTERNAL_ERROR, "out of memory"},
 		[TLS_FAILURE_POSSESSION] = {CLASS_INTERNAL_ERROR, "out of memory"},

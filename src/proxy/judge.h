@@ -21,7 +21,7 @@ struct judged {
 void judge_complete(struct handshake *hs, const struct service *service, struct peer_cache *cache,
                     const struct tls_session *tls);
 /* It failed: why? Certificates that GnuTLS could not work with, and failed proofs, are judged and denied here. */
-struct judged judge_failure(struct handshake *hs, const struct service *service, struct peer_cache *cache,
-                            const struct tls_session *tls);
+struct judged judge_failure(struct handshake *hs, const struct service *service,
+                            struct peer_cache *cache, const struct tls_session *tls);
 /* Ends with a class that needs no verdict. */
 void judge_end(struct handshake *hs, enum peer_class class, const char *detail);

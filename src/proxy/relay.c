@@ -77,7 +77,9 @@ static enum pumped client_gone(struct conn *c, enum tls_outcome outcome)
 	if (outcome != TLS_TRUNCATED) {
 		return gone(c, CLOSE_CLIENT_ERROR);
 	}
-	return gone(c, r->client_shut ? CLOSE_UPSTREAM_CLOSED : r->client_eof ? CLOSE_CLIENT_CLOSED : CLOSE_CLIENT_TRUNCATED);
+	return gone(c, r->client_shut  ? CLOSE_UPSTREAM_CLOSED
+	               : r->client_eof ? CLOSE_CLIENT_CLOSED
+	                               : CLOSE_CLIENT_TRUNCATED);
 }
 
 /* So is the back end's: one that said FIN before has merely closed. */
@@ -192,9 +194,10 @@ static enum pumped send_down(struct conn *c, bool *all)
 	struct relay *r = &c->relay;
 	while (r->down.data != NULL) {
 		size_t n = 0;
-		enum tls_outcome outcome = r->flushing ? tls_session_flush(c->tls, &n)
-		                                       : tls_session_write(c->tls, r->down.data + r->down.off,
-		                                                           r->down.len - r->down.off, &n);
+		enum tls_outcome outcome =
+			r->flushing ? tls_session_flush(c->tls, &n)
+				    : tls_session_write(c->tls, r->down.data + r->down.off,
+		                                        r->down.len - r->down.off, &n);
 		if (outcome == TLS_AGAIN_WRITE || outcome == TLS_AGAIN_READ) {
 			r->flushing = true;
 			*all = false;
@@ -219,12 +222,14 @@ static enum pumped write_client(struct conn *c, size_t len)
 	enum tls_outcome outcome = tls_session_write(c->tls, c->shard->relay, len, &n);
 	if (outcome == TLS_DONE) {
 		r->to_client += n;
-		return n == len || keep(&r->down, c->shard->relay + n, len - n) ? PUMPED_WAIT
-		                                                                : gone(c, CLOSE_INTERNAL_ERROR);
+		return n == len || keep(&r->down, c->shard->relay + n, len - n)
+		               ? PUMPED_WAIT
+		               : gone(c, CLOSE_INTERNAL_ERROR);
 	}
 	if (outcome == TLS_AGAIN_WRITE || outcome == TLS_AGAIN_READ) {
 		r->flushing = true;
-		return keep(&r->down, c->shard->relay, len) ? PUMPED_WAIT : gone(c, CLOSE_INTERNAL_ERROR);
+		return keep(&r->down, c->shard->relay, len) ? PUMPED_WAIT
+		                                            : gone(c, CLOSE_INTERNAL_ERROR);
 	}
 	return client_gone(c, outcome);
 }
@@ -279,7 +284,8 @@ static enum pumped pump_down(struct conn *c)
 		if (write_client(c, (size_t)n) == PUMPED_GONE) {
 			return PUMPED_GONE;
 		}
-		if ((size_t)n < sizeof(c->shard->relay)) { /* the socket is level-triggered: more will tell */
+		if ((size_t)n <
+		    sizeof(c->shard->relay)) { /* the socket is level-triggered: more will tell */
 			return PUMPED_WAIT;
 		}
 	}
@@ -301,7 +307,9 @@ static void wait_for_more(struct conn *c)
 	}
 	int client = 0;
 	client |= !r->client_eof && !r->up_broken && r->up.data == NULL ? EV_READ : 0;
-	client |= r->down.data != NULL || r->up_wants_write || (r->upstream_eof && !r->client_shut) ? EV_WRITE : 0;
+	client |= r->down.data != NULL || r->up_wants_write || (r->upstream_eof && !r->client_shut)
+	                  ? EV_WRITE
+	                  : 0;
 	int upstream = 0;
 	upstream |= !r->upstream_eof && r->down.data == NULL ? EV_READ : 0;
 	upstream |= r->up.data != NULL ? EV_WRITE : 0;

@@ -29,16 +29,16 @@ struct relay {
 	struct relay_rest up;   /* for the back end */
 	struct relay_rest down; /* for the client */
 	bool flushing;          /* GnuTLS keeps a record of `down`: flush before the next */
-	bool up_wants_write;    /* reading from the client waits until it can be written (key update) */
-	bool read_again;        /* the client's turn was over before its input was */
-	struct ev_timer again;  /* its next turn: in the loop's next round, behind everybody else's */
-	bool client_eof;        /* close_notify came */
-	bool upstream_eof;      /* FIN came */
-	bool upstream_first;    /* before the client's end */
-	bool upstream_shut;     /* we sent FIN to the back end */
-	bool up_broken;         /* the back end takes nothing more, what it said before is still on its way */
-	bool client_shut;       /* we sent close_notify and FIN to the client */
-	uint64_t from_client;   /* application bytes */
+	bool up_wants_write; /* reading from the client waits until it can be written (key update) */
+	bool read_again;     /* the client's turn was over before its input was */
+	struct ev_timer again; /* its next turn: in the loop's next round, behind everybody else's */
+	bool client_eof;       /* close_notify came */
+	bool upstream_eof;     /* FIN came */
+	bool upstream_first;   /* before the client's end */
+	bool upstream_shut;    /* we sent FIN to the back end */
+	bool up_broken; /* the back end takes nothing more, what it said before is still on its way */
+	bool client_shut;     /* we sent close_notify and FIN to the client */
+	uint64_t from_client; /* application bytes */
 	uint64_t to_client;
 };
 

@@ -9,7 +9,8 @@
 
 static bool same_text(const struct config_text *a, const struct config_text *b)
 {
-	return a->text == b->text || (a->text != NULL && b->text != NULL && strcmp(a->text, b->text) == 0);
+	return a->text == b->text ||
+	       (a->text != NULL && b->text != NULL && strcmp(a->text, b->text) == 0);
 }
 
 /* What a running process cannot change: its log's identity, its user, its threads. NULL: nothing of it did. */
@@ -31,10 +32,12 @@ static const char *restart_needed(const struct config *old, const struct config 
 }
 
 /* Takes the new sockets and the snapshot; closes the old sockets that were not kept. */
-static void swap(struct engine *e, struct snapshot *snapshot, struct listener **listeners, const bool *kept)
+static void swap(struct engine *e, struct snapshot *snapshot, struct listener **listeners,
+                 const bool *kept)
 {
 	struct listener **old = e->listeners;
 	size_t old_count = e->listener_count;
+	e->auditor.source.labels = snapshot_labels(snapshot);
 	snapshot_unref(&e->snapshot);
 	e->snapshot = snapshot;
 	e->listeners = listeners;
@@ -53,36 +56,45 @@ void engine_reload(struct engine *e)
 	struct snapshot *snapshot = NULL;
 	/* An entry that is handed over now would be written once the disk is back: of a configuration never in force. */
 	if (!journal_healthy(e->journal)) {
-		log_error("the reload is refused: the journal cannot be written; the configuration of before stays in force");
+		log_error("the reload is refused: the journal cannot be written; the configuration "
+		          "of before stays in force");
 		return;
 	}
 	/* Each try has its own number, as one may be on record that came to nothing. */
 	if (start_load(&snapshot, e->path, ++e->epoch) != E_OK) {
-		log_error("the reload is refused: %s has errors; the configuration of before stays in force", e->path);
+		log_error("the reload is refused: %s has errors; the configuration of before stays "
+		          "in force",
+		          e->path);
 		return;
 	}
 	const char *fixed = restart_needed(snapshot_config(e->snapshot), snapshot_config(snapshot));
 	if (fixed != NULL) {
-		log_error("the reload is refused: `%s` changed, which needs a restart; the configuration of before stays in force",
+		log_error("the reload is refused: `%s` changed, which needs a restart; the "
+		          "configuration of before stays in force",
 		          fixed);
 		snapshot_unref(&snapshot);
 		return;
 	}
 	bool *kept = calloc(e->listener_count + 1, sizeof(*kept));
 	struct listener **listeners = NULL;
-	if (kept == NULL || start_listen(&listeners, snapshot, e->listeners, e->listener_count, kept, e->shard_count) != E_OK) {
-		log_error("the reload is refused: not every listener could be opened; the configuration of before stays in force");
+	if (kept == NULL || start_listen(&listeners, snapshot, e->listeners, e->listener_count,
+	                                 kept, e->shard_count) != E_OK) {
+		log_error("the reload is refused: not every listener could be opened; the "
+		          "configuration of before stays in force");
 		goto drop;
 	}
 	if (audit_record_config(&e->auditor, snapshot, "reload") != E_OK) {
-		log_error("the reload is refused: its audit.config entry cannot be written; the configuration of before stays in "
+		log_error("the reload is refused: its audit.config entry cannot be written; the "
+		          "configuration of before stays in "
 		          "force");
-		start_unlisten(listeners, snapshot_listener_count(snapshot), e->listeners, e->listener_count);
+		start_unlisten(listeners, snapshot_listener_count(snapshot), e->listeners,
+		               e->listener_count);
 		goto drop;
 	}
 	swap(e, snapshot, listeners, kept);
-	start_raise_descriptors(snapshot_config(snapshot));
-	log_info("reloaded %s: configuration %llu is in force", e->path, (unsigned long long)snapshot_epoch(snapshot));
+	atomic_store(&e->shared.connections_max, start_raise_descriptors(snapshot_config(snapshot)));
+	log_info("reloaded %s: configuration %llu is in force", e->path,
+	         (unsigned long long)snapshot_epoch(snapshot));
 	free(kept);
 	return;
 

@@ -39,7 +39,8 @@ static void update_pause(struct shard *s)
 	}
 }
 
-static void on_accepted(void *arg, unsigned listener, int fd, const struct sockaddr *peer, socklen_t len)
+static void on_accepted(void *arg, unsigned listener, int fd, const struct sockaddr *peer,
+                        socklen_t len)
 {
 	struct shard *s = arg;
 	conn_accept(s, listener, fd, peer, len);
@@ -74,9 +75,10 @@ static void configure(struct shard *s, struct shard_config *config)
 	BUG_IF(acceptors == NULL); /* start or reload: a few pointers */
 	for (unsigned i = 0; i < config->listener_count && !s->draining; i++) {
 		acceptors[i] = take_over(s, config->fds[i], i);
-		if (acceptors[i] == NULL &&
-		    acceptor_new(&acceptors[i], s->loop, config->fds[i], i, on_accepted, s) != E_OK) {
-			log_error("out of memory: worker %u cannot accept on one of its listeners", s->index);
+		if (acceptors[i] == NULL && acceptor_new(&acceptors[i], s->loop, config->fds[i], i,
+		                                         on_accepted, s) != E_OK) {
+			log_error("out of memory: worker %u cannot accept on one of its listeners",
+			          s->index);
 		}
 	}
 	/* What is queued on a socket that goes was accepted by the kernel under the old configuration. */
@@ -96,6 +98,8 @@ static void configure(struct shard *s, struct shard_config *config)
 	s->acceptor_count = config->listener_count;
 	snapshot_unref(&s->snapshot);
 	s->snapshot = config->snapshot;
+	s->source = *s->shared->source;
+	s->source.labels = snapshot_labels(s->snapshot);
 	free(config);
 	s->shared->applied(s->shared->arg);
 }

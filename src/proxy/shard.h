@@ -23,15 +23,18 @@
 
 struct conn;
 
-/* What every shard needs and none owns. Constant after start. */
+/* What every shard needs and none owns. Constant after start but for one number. */
 struct shard_shared {
 	const struct event_source *source;
 	const char *boot;
 	struct journal *journal;
 	struct limits *limits;
-	void (*applied)(void *arg); /* called by each shard, from its thread, when it has taken a configuration, or
+	_Atomic uint64_t connections_max; /* that the descriptors allow; main changes it at a reload */
+	void (*applied)(
+		void *arg); /* called by each shard, from its thread, when it has taken a configuration, or
 	                             * emptied its sockets at the first shard_drain() */
-	void (*drained)(void *arg); /* called once by each shard, from its thread, when its last connection is gone */
+	void (*drained)(
+		void *arg); /* called once by each shard, from its thread, when its last connection is gone */
 	void *arg;
 };
 
@@ -47,17 +50,18 @@ struct shard {
 	struct worker *worker;
 	struct ev_loop *loop;
 	const struct shard_shared *shared;
-	struct snapshot *snapshot; /* for connections to come */
+	struct snapshot *snapshot;  /* for connections to come */
+	struct event_source source; /* with the labels of `snapshot` */
 	struct journal_producer *producer;
 	uint64_t last_ticket; /* of the newest entry */
 	struct peer_cache *cache;
 	struct id_source ids;
 	struct acceptor **acceptors;
 	unsigned acceptor_count;
-	bool running;  /* has its thread; main's */
-	bool paused;   /* the journal's queue is full */
+	bool running; /* has its thread; main's */
+	bool paused;  /* the journal's queue is full */
 	bool draining;
-	bool done;     /* `drained` was called */
+	bool done;                /* `drained` was called */
 	struct ev_timer deadline; /* of the drain */
 
 	struct conn *conns; /* all of them, doubly linked */

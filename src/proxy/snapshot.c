@@ -17,6 +17,7 @@
 struct snapshot {
 	_Atomic unsigned refs;
 	struct config *config;
+	struct slice labels; /* of the node, encoded; ours */
 	uint64_t epoch;
 	uint8_t sha256[32];
 	struct service *services;
@@ -34,11 +35,13 @@ static const char *const verify_names[] = {
 	[VERIFY_PASSTHROUGH] = "passthrough",
 };
 
-/* --- labels: the node's, then the service's --- */
+/* --- labels: the node's, then the service's (NULL: none) --- */
 
-static int encode_labels(const struct config *config, const struct config_service *service, struct slice *out)
+static int encode_labels(const struct config *config, const struct config_service *service,
+                         struct slice *out)
 {
-	size_t count = config->labels.count + service->labels.count;
+	size_t own = service == NULL ? 0 : service->labels.count;
+	size_t count = config->labels.count + own;
 	if (count == 0) {
 		*out = slice_of(NULL, 0);
 		return E_OK;
@@ -49,10 +52,12 @@ static int encode_labels(const struct config *config, const struct config_servic
 	}
 	size_t n = 0;
 	for (size_t i = 0; i < config->labels.count; i++) {
-		labels[n++] = (struct event_label){config->labels.items[i].name.text, config->labels.items[i].value.text};
+		labels[n++] = (struct event_label){config->labels.items[i].name.text,
+		                                   config->labels.items[i].value.text};
 	}
-	for (size_t i = 0; i < service->labels.count; i++) {
-		labels[n++] = (struct event_label){service->labels.items[i].name.text, service->labels.items[i].value.text};
+	for (size_t i = 0; i < own; i++) {
+		labels[n++] = (struct event_label){service->labels.items[i].name.text,
+		                                   service->labels.items[i].value.text};
 	}
 	struct buf b;
 	buf_init(&b, EVENT_LABELS_MAX);
@@ -84,8 +89,8 @@ static int build_tls(struct service *service, const char *file, struct diag *dia
 }
 
 /* Goes on after a fault, so that one check shows them all; what depends on the faulty part is left out. */
-static int build_service(struct service *service, const struct config *config, const struct config_service *from,
-                         struct diag *diag)
+static int build_service(struct service *service, const struct config *config,
+                         const struct config_service *from, struct diag *diag)
 {
 	const char *file = config->path;
 	service->config = from;
@@ -93,12 +98,16 @@ static int build_service(struct service *service, const struct config *config, c
 	int tolerate = tolerate_new(&service->tolerate, &from->client.tolerate, file, diag);
 	int upstream = upstream_new(&service->upstream, &from->upstream, file, diag);
 	int tls = trust == E_OK ? build_tls(service, file, diag) : E_OK;
-	service->policy = (struct policy){.verify = from->client.verify, .tolerate = service->tolerate};
-	service->event = (struct event_service){.name = from->name.text, .verify_mode = verify_names[from->client.verify]};
+	service->policy =
+		(struct policy){.verify = from->client.verify, .tolerate = service->tolerate};
+	service->event = (struct event_service){.name = from->name.text,
+	                                        .verify_mode = verify_names[from->client.verify]};
 	int labels = encode_labels(config, from, &service->event.labels);
 	if (labels == E_LIMIT) {
-		diag_error(diag, file, from->at, "the labels of service %s are longer than %d bytes or one of them than 1,024", from->name.text,
-		           EVENT_LABELS_MAX);
+		diag_error(
+			diag, file,
+			from->at, "the labels of service %s are longer than %d bytes or one of them than 1,024",
+			from->name.text, EVENT_LABELS_MAX);
 	}
 	const int all[] = {trust, tolerate, upstream, tls, labels};
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
@@ -135,7 +144,8 @@ static int compare_names(const void *a, const void *b)
 	return strcmp(((const struct route_name *)a)->name, ((const struct route_name *)b)->name);
 }
 
-static int build_routes(struct snapshot *s, struct listener_routes *routes, const struct config_listener *listener)
+static int build_routes(struct snapshot *s, struct listener_routes *routes,
+                        const struct config_listener *listener)
 {
 	routes->config = listener;
 	size_t room = 0;
@@ -155,8 +165,8 @@ static int build_routes(struct snapshot *s, struct listener_routes *routes, cons
 			routes->fallback = &s->services[i];
 		}
 		for (size_t n = 0; n < service->server_names.count; n++) {
-			routes->names[routes->name_count++] =
-				(struct route_name){service->server_names.items[n].text, &s->services[i]};
+			routes->names[routes->name_count++] = (struct route_name){
+				service->server_names.items[n].text, &s->services[i]};
 		}
 	}
 	qsort(routes->names, routes->name_count, sizeof(*routes->names), compare_names);
@@ -175,8 +185,8 @@ static bool file_known(const struct snapshot *s, const char *path)
 	return false;
 }
 
-static int add_file(struct snapshot *s, const char *path, const char *kind, const char *subject, int64_t not_before_s,
-                    int64_t not_after_s)
+static int add_file(struct snapshot *s, const char *path, const char *kind, const char *subject,
+                    int64_t not_before_s, int64_t not_after_s)
 {
 	if (file_known(s, path)) {
 		return E_OK;
@@ -191,7 +201,10 @@ static int add_file(struct snapshot *s, const char *path, const char *kind, cons
 	int err = file_load(&content, path, FILE_MAX_BYTES);
 	if (err == E_OK) {
 		struct audit_file *file = &files[s->file_count++];
-		*file = (struct audit_file){.path = path, .kind = kind, .subject = subject, .not_before_s = not_before_s,
+		*file = (struct audit_file){.path = path,
+		                            .kind = kind,
+		                            .subject = subject,
+		                            .not_before_s = not_before_s,
 		                            .not_after_s = not_after_s};
 		digest_sha256(file->sha256, &(struct slice){content.data, content.len}, 1);
 	}
@@ -203,15 +216,16 @@ static int add_service_files(struct snapshot *s, const struct service *service)
 {
 	for (size_t i = 0; i < trust_anchor_count(service->trust); i++) {
 		const struct trust_anchor *anchor = trust_anchor_at(service->trust, i);
-		int err = add_file(s, anchor->file, "ca", anchor->subject, anchor->not_before_s, anchor->not_after_s);
+		int err = add_file(s, anchor->file, "ca", anchor->subject, anchor->not_before_s,
+		                   anchor->not_after_s);
 		if (err != E_OK) {
 			return err;
 		}
 	}
 	for (size_t i = 0; i < service->config->certificate_count; i++) {
 		struct tls_certificate_info info = tls_service_certificate(service->tls, i);
-		int err = add_file(s, service->config->certificates[i].chain.text, "certificate", info.subject,
-		                   info.not_before_s, info.not_after_s);
+		int err = add_file(s, service->config->certificates[i].chain.text, "certificate",
+		                   info.subject, info.not_before_s, info.not_after_s);
 		if (err != E_OK) {
 			return err;
 		}
@@ -226,7 +240,8 @@ static int seal(struct snapshot *s, struct diag *diag)
 		int err = add_service_files(s, &s->services[i]);
 		if (err != E_OK) {
 			diag_error(diag, s->config->path, s->services[i].config->at,
-			           "a file of service %s changed or went away while it was read", s->services[i].config->name.text);
+			           "a file of service %s changed or went away while it was read",
+			           s->services[i].config->name.text);
 			return err;
 		}
 	}
@@ -255,14 +270,19 @@ static int build(struct snapshot *s, struct diag *diag)
 	if (s->services == NULL || s->listeners == NULL) {
 		return E_NOMEM;
 	}
-	int err = E_OK;
+	int err = encode_labels(s->config, NULL, &s->labels);
+	if (err == E_LIMIT) {
+		diag_error(diag, s->config->path, (struct mark){0},
+		           "the labels of the node are longer than %d bytes", EVENT_LABELS_MAX);
+	}
 	for (; s->service_count < s->config->service_count; s->service_count++) {
 		int one = build_service(&s->services[s->service_count], s->config,
 		                        &s->config->services[s->service_count], diag);
 		err = err == E_OK ? one : err;
 	}
 	for (; err == E_OK && s->listener_count < s->config->listener_count; s->listener_count++) {
-		err = build_routes(s, &s->listeners[s->listener_count], &s->config->listeners[s->listener_count]);
+		err = build_routes(s, &s->listeners[s->listener_count],
+		                   &s->config->listeners[s->listener_count]);
 	}
 	return err == E_OK ? seal(s, diag) : err;
 }
@@ -275,6 +295,7 @@ static void destroy(struct snapshot *s)
 	for (size_t i = 0; s->listeners != NULL && i < s->config->listener_count; i++) {
 		free(s->listeners[i].names);
 	}
+	free((void *)s->labels.data);
 	free(s->services);
 	free(s->listeners);
 	free(s->files);
@@ -357,6 +378,11 @@ const struct listener_routes *snapshot_listener(const struct snapshot *s, size_t
 	return &s->listeners[i];
 }
 
+struct slice snapshot_labels(const struct snapshot *s)
+{
+	return s->labels;
+}
+
 const struct audit_file *snapshot_files(const struct snapshot *s, size_t *count)
 {
 	*count = s->file_count;
@@ -368,8 +394,8 @@ const struct audit_file *snapshot_files(const struct snapshot *s, size_t *count)
 static const struct service *find(const struct listener_routes *routes, const char *name)
 {
 	const struct route_name key = {.name = name};
-	const struct route_name *found =
-		bsearch(&key, routes->names, routes->name_count, sizeof(*routes->names), compare_names);
+	const struct route_name *found = bsearch(&key, routes->names, routes->name_count,
+	                                         sizeof(*routes->names), compare_names);
 	return found == NULL ? NULL : found->service;
 }
 
@@ -378,7 +404,8 @@ const struct service *snapshot_match(const struct snapshot *s, size_t listener, 
 	const struct listener_routes *routes = snapshot_listener(s, listener);
 	/* RFC 1035: no host name is longer; and one with a NUL inside must not match its front part. */
 	char text[256];
-	if (name.len == 0 || name.len >= sizeof(text) - 1 || memchr(name.data, '\0', name.len) != NULL) {
+	if (name.len == 0 || name.len >= sizeof(text) - 1 ||
+	    memchr(name.data, '\0', name.len) != NULL) {
 		return routes->fallback;
 	}
 	for (size_t i = 0; i < name.len; i++) {

@@ -58,6 +58,8 @@ size_t snapshot_service_count(const struct snapshot *s);
 const struct service *snapshot_service(const struct snapshot *s, size_t i);
 size_t snapshot_listener_count(const struct snapshot *s);
 const struct listener_routes *snapshot_listener(const struct snapshot *s, size_t i);
+/* The node's labels, encoded, for entries without a service. */
+struct slice snapshot_labels(const struct snapshot *s);
 /* What was read, for audit.config. */
 const struct audit_file *snapshot_files(const struct snapshot *s, size_t *count);
 

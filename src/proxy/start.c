@@ -20,13 +20,15 @@ static void log_diag(const struct diag *diag)
 {
 	for (const struct diag_item *item = diag->first; item != NULL; item = item->next) {
 		const char *text = item->text == NULL ? "out of memory" : item->text;
-		enum log_level level = item->level == DIAG_ERROR ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING;
+		enum log_level level =
+			item->level == DIAG_ERROR ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING;
 		if (item->file == NULL) {
 			log_write(level, "%s", text);
 		} else if (item->at.line == 0) {
 			log_write(level, "%s: %s", item->file, text);
 		} else {
-			log_write(level, "%s:%u:%u: %s", item->file, item->at.line, item->at.column, text);
+			log_write(level, "%s:%u:%u: %s", item->file, item->at.line, item->at.column,
+			          text);
 		}
 	}
 }
@@ -49,8 +51,8 @@ int start_load(struct snapshot **out, const char *path, uint64_t epoch)
 	return err;
 }
 
-int start_listen(struct listener ***out, const struct snapshot *snapshot, struct listener **old, size_t old_count,
-                 bool *kept, unsigned workers)
+int start_listen(struct listener ***out, const struct snapshot *snapshot, struct listener **old,
+                 size_t old_count, bool *kept, unsigned workers)
 {
 	const struct config *config = snapshot_config(snapshot);
 	struct listener **listeners = calloc(config->listener_count + 1, sizeof(struct listener *));
@@ -68,7 +70,8 @@ int start_listen(struct listener ***out, const struct snapshot *snapshot, struct
 			}
 		}
 		if (listeners[i] == NULL) {
-			int one = listener_open(&listeners[i], &config->listeners[i], workers, config->path, &diag);
+			int one = listener_open(&listeners[i], &config->listeners[i], workers,
+			                        config->path, &diag);
 			err = err == E_OK ? one : err;
 		}
 	}
@@ -82,7 +85,8 @@ int start_listen(struct listener ***out, const struct snapshot *snapshot, struct
 	return err;
 }
 
-void start_unlisten(struct listener **listeners, size_t count, struct listener **old, size_t old_count)
+void start_unlisten(struct listener **listeners, size_t count, struct listener **old,
+                    size_t old_count)
 {
 	for (size_t i = 0; i < count; i++) {
 		bool is_old = false;
@@ -96,25 +100,28 @@ void start_unlisten(struct listener **listeners, size_t count, struct listener *
 	free(listeners);
 }
 
-void start_raise_descriptors(const struct config *config)
+uint64_t start_raise_descriptors(const struct config *config)
 {
+	uint64_t wanted = config->limits.connections;
 	struct rlimit limit;
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
-		return;
-	}
-	rlim_t need = 2 * (rlim_t)config->limits.connections + DESCRIPTORS_EXTRA;
-	if (limit.rlim_cur >= need) {
-		return;
+	rlim_t need = 2 * (rlim_t)wanted + DESCRIPTORS_EXTRA;
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= need) {
+		return wanted;
 	}
 	limit.rlim_cur = limit.rlim_max < need ? limit.rlim_max : need;
 	setrlimit(RLIMIT_NOFILE, &limit);
-	if (limit.rlim_cur < need) {
-		log_warning("RLIMIT_NOFILE is %llu: that is enough for %llu connections, limits.connections is %llu; "
-		            "raise LimitNOFILE= of the unit or `ulimit -n`",
-		            (unsigned long long)limit.rlim_cur,
-		            (unsigned long long)(limit.rlim_cur > DESCRIPTORS_EXTRA ? (limit.rlim_cur - DESCRIPTORS_EXTRA) / 2 : 0),
-		            (unsigned long long)config->limits.connections);
+	if (limit.rlim_cur >= need) {
+		return wanted;
 	}
+	uint64_t fits = limit.rlim_cur > 2 * DESCRIPTORS_EXTRA
+	                        ? (limit.rlim_cur - DESCRIPTORS_EXTRA) / 2
+	                        : DESCRIPTORS_EXTRA / 2;
+	log_warning("RLIMIT_NOFILE is %llu: that is enough for %llu connections, more are refused "
+	            "although limits.connections is "
+	            "%llu; raise LimitNOFILE= of the unit or `ulimit -n`",
+	            (unsigned long long)limit.rlim_cur, (unsigned long long)fits,
+	            (unsigned long long)wanted);
+	return fits;
 }
 
 /* The state directory has to belong to whom the daemon becomes. */
@@ -141,7 +148,8 @@ int start_drop_privileges(const struct config *config)
 	errno = 0;
 	const struct passwd *user = getpwnam(name);
 	if (user == NULL) {
-		log_error("%s:%u:%u: there is no user \"%s\"", config->path, config->user.at.line, config->user.at.column, name);
+		log_error("%s:%u:%u: there is no user \"%s\"", config->path, config->user.at.line,
+		          config->user.at.column, name);
 		return E_NOT_FOUND;
 	}
 	if (geteuid() == user->pw_uid) {
@@ -155,7 +163,8 @@ int start_drop_privileges(const struct config *config)
 	if (err != E_OK) {
 		return err;
 	}
-	if (initgroups(name, user->pw_gid) != 0 || setgid(user->pw_gid) != 0 || setuid(user->pw_uid) != 0) {
+	if (initgroups(name, user->pw_gid) != 0 || setgid(user->pw_gid) != 0 ||
+	    setuid(user->pw_uid) != 0) {
 		log_error("cannot become user \"%s\": %s", name, strerror(errno));
 		return err_from_errno();
 	}

@@ -8,17 +8,28 @@
 #include <unistd.h>
 
 #include "base/bug.h"
+#include "base/clock.h"
 #include "base/err.h"
+
+#define WARN_GAP_NS UINT64_C(10000000000)
+
+struct server {
+	const char *name; /* the configuration's */
+	struct address address;
+};
 
 struct upstream {
 	_Atomic size_t turn;
+	_Atomic uint64_t warned_ns;
 	size_t count;
-	struct address addresses[];
+	struct server servers[];
 };
 
-int upstream_new(struct upstream **out, const struct config_upstream *config, const char *file, struct diag *diag)
+int upstream_new(struct upstream **out, const struct config_upstream *config, const char *file,
+                 struct diag *diag)
 {
-	struct upstream *upstream = calloc(1, sizeof(*upstream) + config->server_count * sizeof(upstream->addresses[0]));
+	struct upstream *upstream =
+		calloc(1, sizeof(*upstream) + config->server_count * sizeof(upstream->servers[0]));
 	if (upstream == NULL) {
 		return E_NOMEM;
 	}
@@ -26,13 +37,16 @@ int upstream_new(struct upstream **out, const struct config_upstream *config, co
 	for (size_t i = 0; i < config->server_count; i++) {
 		const struct config_text *text = &config->servers[i].address;
 		size_t one = 1;
-		int found = address_resolve(&upstream->addresses[upstream->count], &one, text->text);
+		int found = address_resolve(&upstream->servers[upstream->count].address, &one,
+		                            text->text);
 		if (found == E_OK) {
-			upstream->count++;
+			upstream->servers[upstream->count++].name = text->text;
 			continue;
 		}
-		diag_error(diag, file, text->at, found == E_NOT_FOUND ? "the upstream server %s has no address"
-		                                                      : "the upstream server %s is no HOST:PORT or unix:/path",
+		diag_error(diag, file, text->at,
+		           found == E_NOT_FOUND
+		                   ? "the upstream server %s has no address"
+		                   : "the upstream server %s is no HOST:PORT or unix:/path",
 		           text->text);
 		err = E_INVALID;
 	}
@@ -63,7 +77,21 @@ size_t upstream_first(struct upstream *upstream)
 const struct address *upstream_address(const struct upstream *upstream, size_t i)
 {
 	BUG_IF(i >= upstream->count);
-	return &upstream->addresses[i];
+	return &upstream->servers[i].address;
+}
+
+const char *upstream_name(const struct upstream *upstream, size_t i)
+{
+	BUG_IF(i >= upstream->count);
+	return upstream->servers[i].name;
+}
+
+bool upstream_should_warn(struct upstream *upstream)
+{
+	uint64_t now = clock_mono_ns();
+	uint64_t before = atomic_load_explicit(&upstream->warned_ns, memory_order_relaxed);
+	return (before == 0 || now - before >= WARN_GAP_NS) &&
+	       atomic_compare_exchange_strong(&upstream->warned_ns, &before, now);
 }
 
 int upstream_connect(const struct upstream *upstream, size_t i, int *fd)
@@ -86,7 +114,9 @@ int upstream_connect(const struct upstream *upstream, size_t i, int *fd)
 		*fd = s;
 		return E_AGAIN;
 	}
+	int saved = errno;
 	close(s);
+	errno = saved;
 	return E_IO;
 }
 
@@ -94,8 +124,9 @@ int upstream_connected(int fd)
 {
 	int error = 0;
 	socklen_t len = sizeof(error);
-	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0 || error != 0) {
+	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0) {
 		return E_IO;
 	}
-	return E_OK;
+	errno = error;
+	return error == 0 ? E_OK : E_IO;
 }

@@ -44,8 +44,9 @@ int certificate_message_parse(struct slice *der, size_t *count, struct slice bod
 			return E_INVALID;
 		}
 		struct slice length;
-		if (tls13 && (!take(&list, 2, &length) ||
-		              !take(&list, (size_t)(length.data[0] << 8 | length.data[1]), &ignored))) {
+		if (tls13 &&
+		    (!take(&list, 2, &length) ||
+		     !take(&list, (size_t)(length.data[0] << 8 | length.data[1]), &ignored))) {
 			return E_INVALID;
 		}
 		if (*count == room) {

@@ -21,20 +21,24 @@ static bool offers_version(const struct hello *hello, uint16_t version)
 	return false;
 }
 
-/* Without supported_versions the legacy field is a maximum (RFC 5246 7.4.1.2). */
-static enum tls_version common_version(const struct tls_service *service, const struct hello *hello)
+static enum tls_version common_version(const struct tls_service *service, const struct hello *hello,
+                                       const struct hello_offer *offer)
 {
+	if (!offer->has_versions) {
+		/* RFC 8446 4.2.1: TLS 1.2 or prior, even if the legacy version says more */
+		return service->tls12 && hello->versions[0] >= TLS_VERSION_1_2 ? TLS_VERSION_1_2
+		                                                               : TLS_VERSION_NONE;
+	}
 	if (service->tls13 && offers_version(hello, TLS_VERSION_1_3)) {
 		return TLS_VERSION_1_3;
 	}
-	if (service->tls12 && offers_version(hello, TLS_VERSION_1_2)) {
-		return TLS_VERSION_1_2;
-	}
-	return TLS_VERSION_NONE;
+	return service->tls12 && offers_version(hello, TLS_VERSION_1_2) ? TLS_VERSION_1_2
+	                                                                : TLS_VERSION_NONE;
 }
 
 /* IANA SignatureScheme values that a certificate of ours can make in this version (RFC 8446 4.2.3). */
-static bool can_sign(const struct tls_certificate *certificate, struct slice offered, enum tls_version version)
+static bool can_sign(const struct tls_certificate *certificate, struct slice offered,
+                     enum tls_version version)
 {
 	static const uint16_t pss_rsae[] = {0x0804, 0x0805, 0x0806};
 	static const uint16_t pss_pss[] = {0x0809, 0x080a, 0x080b};
@@ -53,7 +57,8 @@ static bool can_sign(const struct tls_certificate *certificate, struct slice off
 		case GNUTLS_PK_ECDSA:
 			/* 1.3 ties the curve to the hash, 1.2 does not. */
 			found = found || (list_has(offered, ecdsa[i]) &&
-			                  (version == TLS_VERSION_1_2 || certificate->bits == (unsigned[]){256, 384, 521}[i]));
+			                  (version == TLS_VERSION_1_2 ||
+			                   certificate->bits == (unsigned[]){256, 384, 521}[i]));
 			break;
 		case GNUTLS_PK_EDDSA_ED25519:
 			return list_has(offered, 0x0807);
@@ -69,7 +74,8 @@ static bool can_sign(const struct tls_certificate *certificate, struct slice off
 static bool common_signature(const struct tls_service *service, const struct hello_offer *offer,
                              enum tls_version version)
 {
-	if (offer->signatures.data == NULL) { /* absent: GnuTLS knows what each version makes of that */
+	if (offer->signatures.data ==
+	    NULL) { /* absent: GnuTLS knows what each version makes of that */
 		return true;
 	}
 	for (size_t i = 0; i < service->certificate_count; i++) {
@@ -92,11 +98,13 @@ static bool has_key_for(const struct tls_service *service, const struct tls_suit
 	return false;
 }
 
-static bool common_suite(const struct tls_service *service, const struct hello_offer *offer, enum tls_version version)
+static bool common_suite(const struct tls_service *service, const struct hello_offer *offer,
+                         enum tls_version version)
 {
 	for (size_t i = 0; i < service->suite_count; i++) {
 		const struct tls_suite *suite = &service->suites[i];
-		if (suite->tls13 == (version == TLS_VERSION_1_3) && list_has(offer->suites, suite->id) &&
+		if (suite->tls13 == (version == TLS_VERSION_1_3) &&
+		    list_has(offer->suites, suite->id) &&
 		    (suite->tls13 || has_key_for(service, suite))) {
 			return true;
 		}
@@ -126,7 +134,8 @@ static bool common_protocol(const struct tls_service *service, const struct hell
 	for (size_t at = 0; at < offer->alpn.len; at += 1 + (size_t)offer->alpn.data[at]) {
 		struct slice name = slice_of(offer->alpn.data + at + 1, offer->alpn.data[at]);
 		for (size_t i = 0; i < service->alpn_count; i++) {
-			if (slice_equal(name, slice_of(service->alpn[i].data, service->alpn[i].size))) {
+			if (slice_equal(name,
+			                slice_of(service->alpn[i].data, service->alpn[i].size))) {
 				return true;
 			}
 		}
@@ -137,7 +146,7 @@ static bool common_protocol(const struct tls_service *service, const struct hell
 enum tls_common tls_service_common(const struct tls_service *service, const struct hello *hello,
                                    const struct hello_offer *offer)
 {
-	enum tls_version version = common_version(service, hello);
+	enum tls_version version = common_version(service, hello, offer);
 	if (version == TLS_VERSION_NONE) {
 		return TLS_COMMON_NO_VERSION;
 	}

@@ -14,8 +14,10 @@
 
 /* ECDHE with AEAD only, our order: AES-128-GCM is the cheapest with AES-NI, ChaCha20 for clients without. */
 #define PRIORITY_REST \
-	":-KX-ALL:+ECDHE-ECDSA:+ECDHE-RSA:-CIPHER-ALL:+AES-128-GCM:+AES-256-GCM:+CHACHA20-POLY1305:-MAC-ALL:+AEAD" \
-	":-GROUP-ALL:+GROUP-X25519:+GROUP-SECP256R1:+GROUP-SECP384R1:+GROUP-SECP521R1:%SERVER_PRECEDENCE"
+	":-KX-ALL:+ECDHE-ECDSA:+ECDHE-RSA:-CIPHER-ALL:+AES-128-GCM:+AES-256-GCM:+CHACHA20-" \
+	"POLY1305:-MAC-ALL:+AEAD" \
+	":-GROUP-ALL:+GROUP-X25519:+GROUP-SECP256R1:+GROUP-SECP384R1:+GROUP-SECP521R1:%SERVER_" \
+	"PRECEDENCE"
 #define PRIORITY_12 "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2" PRIORITY_REST
 #define PRIORITY_13 "NORMAL:-VERS-ALL:+VERS-TLS1.3" PRIORITY_REST
 
@@ -67,22 +69,26 @@ static void list_suites(struct tls_service *service)
 		service->suites[service->suite_count++] = (struct tls_suite){
 			.id = (uint16_t)(id[0] << 8 | id[1]),
 			.tls13 = min == GNUTLS_TLS1_3,
-			.rsa = kx == GNUTLS_KX_ECDHE_RSA || kx == GNUTLS_KX_DHE_RSA || kx == GNUTLS_KX_RSA,
+			.rsa = kx == GNUTLS_KX_ECDHE_RSA || kx == GNUTLS_KX_DHE_RSA ||
+		               kx == GNUTLS_KX_RSA,
 			.ecdsa = kx == GNUTLS_KX_ECDHE_ECDSA,
 		};
 	}
 }
 
-static int compile_priority(struct tls_service *service, const struct config_tls *tls, const char *file,
-                            struct diag *diag)
+static int compile_priority(struct tls_service *service, const struct config_tls *tls,
+                            const char *file, struct diag *diag)
 {
 	bool min13 = tls->min.text != NULL && strcmp(tls->min.text, "1.3") == 0;
-	const char *text = tls->priority.text != NULL ? tls->priority.text : min13 ? PRIORITY_13 : PRIORITY_12;
+	const char *text = tls->priority.text != NULL ? tls->priority.text
+	                   : min13                    ? PRIORITY_13
+	                                              : PRIORITY_12;
 	const char *where = NULL;
 	int ret = gnutls_priority_init(&service->priority, text, &where);
 	if (ret != 0) {
-		diag_error(diag, file, tls->priority.at, "tls.priority is refused by GnuTLS (%s) at \"%s\"",
-		           gnutls_strerror(ret), where == NULL ? "" : where);
+		diag_error(diag, file, tls->priority.at,
+		           "tls.priority is refused by GnuTLS (%s) at \"%s\"", gnutls_strerror(ret),
+		           where == NULL ? "" : where);
 		return E_INVALID;
 	}
 	const unsigned *list = NULL;
@@ -91,12 +97,14 @@ static int compile_priority(struct tls_service *service, const struct config_tls
 		service->tls12 = service->tls12 || (list[i] == GNUTLS_TLS1_2 && !min13);
 		service->tls13 = service->tls13 || list[i] == GNUTLS_TLS1_3;
 		if (list[i] != GNUTLS_TLS1_2 && list[i] != GNUTLS_TLS1_3) {
-			diag_error(diag, file, tls->priority.at, "tls.priority allows %s; only TLS 1.2 and 1.3 are spoken here",
+			diag_error(diag, file, tls->priority.at,
+			           "tls.priority allows %s; only TLS 1.2 and 1.3 are spoken here",
 			           gnutls_protocol_get_name(list[i]));
 			return E_INVALID;
 		}
 		if (list[i] == GNUTLS_TLS1_2 && min13) {
-			diag_error(diag, file, tls->priority.at, "tls.priority allows TLS 1.2, tls.min is \"1.3\"");
+			diag_error(diag, file, tls->priority.at,
+			           "tls.priority allows TLS 1.2, tls.min is \"1.3\"");
 			return E_INVALID;
 		}
 	}
@@ -108,7 +116,8 @@ static int compile_priority(struct tls_service *service, const struct config_tls
 	return E_OK;
 }
 
-static void warn_of_dates(const char *path, struct mark at, gnutls_x509_crt_t crt, const char *file, struct diag *diag)
+static void warn_of_dates(const char *path, struct mark at, gnutls_x509_crt_t crt, const char *file,
+                          struct diag *diag)
 {
 	time_t now = time(NULL);
 	time_t until = gnutls_x509_crt_get_expiration_time(crt);
@@ -124,8 +133,8 @@ static void warn_of_dates(const char *path, struct mark at, gnutls_x509_crt_t cr
 }
 
 /* What the chain's first certificate says of itself. */
-static int note_leaf(struct tls_certificate *leaf, const gnutls_datum_t *der, const struct config_certificate *config,
-                     const char *file, struct diag *diag)
+static int note_leaf(struct tls_certificate *leaf, const gnutls_datum_t *der,
+                     const struct config_certificate *config, const char *file, struct diag *diag)
 {
 	gnutls_x509_crt_t crt;
 	if (gnutls_x509_crt_init(&crt) != 0) {
@@ -136,7 +145,8 @@ static int note_leaf(struct tls_certificate *leaf, const gnutls_datum_t *der, co
 	    gnutls_x509_crt_export2(crt, GNUTLS_X509_FMT_DER, &leaf->der) == 0 &&
 	    gnutls_x509_crt_get_dn3(crt, &leaf->subject, 0) == 0 &&
 	    gnutls_hash_fast(GNUTLS_DIG_SHA256, leaf->der.data, leaf->der.size, leaf->sha256) == 0) {
-		leaf->algorithm = (gnutls_pk_algorithm_t)gnutls_x509_crt_get_pk_algorithm(crt, &leaf->bits);
+		leaf->algorithm =
+			(gnutls_pk_algorithm_t)gnutls_x509_crt_get_pk_algorithm(crt, &leaf->bits);
 		leaf->not_before_s = gnutls_x509_crt_get_activation_time(crt);
 		leaf->not_after_s = gnutls_x509_crt_get_expiration_time(crt);
 		warn_of_dates(config->chain.text, config->chain.at, crt, file, diag);
@@ -163,15 +173,15 @@ static int import_key(gnutls_privkey_t *key, const gnutls_datum_t *pem)
 }
 
 /* Gives chain and key to the credentials, which then own them. 0 or GnuTLS's code. */
-static int set_key(struct tls_service *service, const gnutls_datum_t *chain, const gnutls_datum_t *pem,
-                   struct tls_certificate *leaf, const struct config_certificate *config, const char *file,
-                   struct diag *diag)
+static int set_key(struct tls_service *service, const gnutls_datum_t *chain,
+                   const gnutls_datum_t *pem, struct tls_certificate *leaf,
+                   const struct config_certificate *config, const char *file, struct diag *diag)
 {
 	gnutls_pcert_st certs[CERTIFICATES_MAX];
 	unsigned count = CERTIFICATES_MAX;
 	int ret = gnutls_pcert_list_import_x509_raw(certs, &count, chain, GNUTLS_X509_FMT_PEM,
 	                                            GNUTLS_X509_CRT_LIST_IMPORT_FAIL_IF_EXCEED |
-	                                            GNUTLS_X509_CRT_LIST_FAIL_IF_UNSORTED);
+	                                                    GNUTLS_X509_CRT_LIST_FAIL_IF_UNSORTED);
 	if (ret < 0) {
 		return ret;
 	}
@@ -197,27 +207,31 @@ free_certs:
 	return ret;
 }
 
-static int load_certificate(struct tls_service *service, const struct config_certificate *config, const char *file,
-                            struct diag *diag)
+static int load_certificate(struct tls_service *service, const struct config_certificate *config,
+                            const char *file, struct diag *diag)
 {
 	gnutls_datum_t chain = {NULL, 0};
 	gnutls_datum_t key = {NULL, 0};
 	int err = E_INVALID;
 	if (gnutls_load_file(config->chain.text, &chain) != 0) {
-		diag_error(diag, file, config->chain.at, "cannot read the certificate %s", config->chain.text);
+		diag_error(diag, file, config->chain.at, "cannot read the certificate %s",
+		           config->chain.text);
 		goto out;
 	}
 	if (gnutls_load_file(config->key.text, &key) != 0) {
-		diag_error(diag, file, config->key.at, "cannot read the private key %s", config->key.text);
+		diag_error(diag, file, config->key.at, "cannot read the private key %s",
+		           config->key.text);
 		goto out;
 	}
 	struct tls_certificate *leaf = &service->certificates[service->certificate_count];
 	int ret = set_key(service, &chain, &key, leaf, config, file, diag);
 	if (ret == GNUTLS_E_CERTIFICATE_KEY_MISMATCH) {
-		diag_error(diag, file, config->key.at, "the key %s does not belong to the certificate %s", config->key.text,
+		diag_error(diag, file, config->key.at,
+		           "the key %s does not belong to the certificate %s", config->key.text,
 		           config->chain.text);
 	} else if (ret < 0) {
-		diag_error(diag, file, config->chain.at, "the certificate %s with the key %s cannot be used: %s",
+		diag_error(diag, file, config->chain.at,
+		           "the certificate %s with the key %s cannot be used: %s",
 		           config->chain.text, config->key.text, gnutls_strerror(ret));
 	} else {
 		service->certificate_count++;
@@ -237,15 +251,17 @@ static int set_ca_names(struct tls_service *service, const struct slice *certs, 
 	for (size_t i = 0; i < count; i++) {
 		gnutls_datum_t der = {(unsigned char *)certs[i].data, (unsigned)certs[i].len};
 		/* Nothing of this list is ever used to verify: peer/ does that. It is the source of the names. */
-		if (gnutls_certificate_set_x509_trust_mem(service->credentials, &der, GNUTLS_X509_FMT_DER) < 0) {
+		if (gnutls_certificate_set_x509_trust_mem(service->credentials, &der,
+		                                          GNUTLS_X509_FMT_DER) < 0) {
 			return E_NOMEM;
 		}
 	}
 	return E_OK;
 }
 
-int tls_service_new(struct tls_service **out, const struct config_service *config, const struct slice *ca_certs,
-                    size_t ca_count, const char *file, struct diag *diag)
+int tls_service_new(struct tls_service **out, const struct config_service *config,
+                    const struct slice *ca_certs, size_t ca_count, const char *file,
+                    struct diag *diag)
 {
 	struct tls_service *service = calloc(1, sizeof(*service));
 	if (service == NULL) {
@@ -261,15 +277,18 @@ int tls_service_new(struct tls_service **out, const struct config_service *confi
 	if (gnutls_certificate_allocate_credentials(&service->credentials) != 0) {
 		goto free_service;
 	}
-	if (config->certificate_count > TLS_CERTIFICATES_MAX || config->tls.alpn.count > TLS_ALPN_MAX) {
-		diag_error(diag, file, config->at, "service %s: at most %d certificates and %d alpn names", config->name.text,
-		           TLS_CERTIFICATES_MAX, TLS_ALPN_MAX);
+	if (config->certificate_count > TLS_CERTIFICATES_MAX ||
+	    config->tls.alpn.count > TLS_ALPN_MAX) {
+		diag_error(diag, file, config->at,
+		           "service %s: at most %d certificates and %d alpn names",
+		           config->name.text, TLS_CERTIFICATES_MAX, TLS_ALPN_MAX);
 		err = E_INVALID;
 		goto free_service;
 	}
 	for (size_t i = 0; i < config->tls.alpn.count; i++) {
 		char *name = config->tls.alpn.items[i].text;
-		service->alpn[service->alpn_count++] = (gnutls_datum_t){(unsigned char *)name, (unsigned)strlen(name)};
+		service->alpn[service->alpn_count++] =
+			(gnutls_datum_t){(unsigned char *)name, (unsigned)strlen(name)};
 	}
 	err = E_OK;
 	for (size_t i = 0; i < config->certificate_count; i++) {
@@ -324,5 +343,6 @@ struct tls_certificate_info tls_service_certificate(const struct tls_service *se
 {
 	BUG_IF(i >= service->certificate_count);
 	const struct tls_certificate *leaf = &service->certificates[i];
-	return (struct tls_certificate_info){(const char *)leaf->subject.data, leaf->not_before_s, leaf->not_after_s};
+	return (struct tls_certificate_info){(const char *)leaf->subject.data, leaf->not_before_s,
+	                                     leaf->not_after_s};
 }

@@ -8,20 +8,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define HELLO_NAME_MAX 1040 /* a little above the event's cut at 1,024, so that the cut is seen there */
+#define HELLO_NAME_MAX \
+	1040 /* a little above the event's cut at 1,024, so that the cut is seen there */
 #define HELLO_ALPN_MAX 256
 #define HELLO_VERSIONS_MAX 16
 
 struct hello {
-	bool seen;            /* a whole ClientHello was read; all below is unset otherwise */
-	bool has_server_name; /* a server_name extension with a host_name was there */
+	bool seen;                /* a whole ClientHello was read; all below is unset otherwise */
+	bool has_server_name;     /* a server_name extension with a host_name was there */
 	uint16_t server_name_len; /* bytes kept, lower-cased */
 	uint8_t server_name[HELLO_NAME_MAX];
-	uint8_t sha256[32];  /* of the first ClientHello handshake message, its 4-byte header included */
+	uint8_t sha256[32]; /* of the first ClientHello handshake message, its 4-byte header included */
 	uint16_t versions[HELLO_VERSIONS_MAX]; /* as offered: supported_versions, else the legacy one; GREASE left out */
 	uint8_t version_count;
 	uint16_t cipher_count; /* suites offered, GREASE and signalling values included */
-	uint16_t alpn_len;     /* RFC 7301 list without its outer length: length byte, name, ...; cut at whole names */
+	uint16_t alpn_len; /* RFC 7301 list without its outer length: length byte, name, ...; cut at whole names */
 	uint8_t alpn[HELLO_ALPN_MAX];
 };
 
@@ -34,7 +35,7 @@ struct negotiated {
 	const char *group;  /* ECDHE group as in the event: "x25519", "secp256r1", ..., static */
 	uint8_t alpn_len;
 	uint8_t alpn[255];
-	bool established;  /* both Finished messages were verified */
+	bool established; /* both Finished messages were verified */
 	bool resumed;
 	int alert_sent;     /* number, -1: none */
 	int alert_received; /* number, -1: none */

@@ -20,7 +20,6 @@ struct parse {
 	struct hello *hello;
 	struct hello_offer *offer;
 	unsigned seen; /* bit per extension above: a second one is a protocol error (RFC 8446 4.2) */
-	bool versions_seen;
 	bool failed;
 };
 
@@ -54,10 +53,12 @@ static bool parse_server_name(struct hello *hello, const uint8_t *p, size_t len)
 				return false;
 			}
 			hello->has_server_name = true;
-			hello->server_name_len = (uint16_t)(name_len < HELLO_NAME_MAX ? name_len : HELLO_NAME_MAX);
+			hello->server_name_len =
+				(uint16_t)(name_len < HELLO_NAME_MAX ? name_len : HELLO_NAME_MAX);
 			for (size_t i = 0; i < hello->server_name_len; i++) {
 				uint8_t c = p[3 + i];
-				hello->server_name[i] = c >= 'A' && c <= 'Z' ? (uint8_t)(c | 0x20) : c;
+				hello->server_name[i] =
+					c >= 'A' && c <= 'Z' ? (uint8_t)(c | 0x20) : c;
 			}
 		}
 		p += 3 + name_len;
@@ -117,8 +118,8 @@ static bool parse_u16_list(struct slice *out, const uint8_t *p, size_t len)
 static int on_extension(void *arg, unsigned id, const unsigned char *data, unsigned len)
 {
 	struct parse *parse = arg;
-	static const uint8_t known[] = {EXT_SERVER_NAME, EXT_SUPPORTED_GROUPS, EXT_SIGNATURE_ALGORITHMS,
-	                                EXT_ALPN, EXT_SUPPORTED_VERSIONS};
+	static const uint8_t known[] = {EXT_SERVER_NAME, EXT_SUPPORTED_GROUPS,
+	                                EXT_SIGNATURE_ALGORITHMS, EXT_ALPN, EXT_SUPPORTED_VERSIONS};
 	for (size_t i = 0; i < sizeof(known); i++) {
 		if (known[i] == id) {
 			parse->failed = parse->failed || (parse->seen & 1u << i) != 0;
@@ -132,6 +133,7 @@ static int on_extension(void *arg, unsigned id, const unsigned char *data, unsig
 		break;
 	case EXT_SUPPORTED_VERSIONS:
 		good = parse_versions(parse->hello, data, len);
+		parse->offer->has_versions = true;
 		break;
 	case EXT_ALPN:
 		good = parse_alpn(parse->hello, data, len);
@@ -175,7 +177,8 @@ static bool parse_fixed_part(struct hello *hello, struct hello_offer *offer, str
 
 static void hash_message(uint8_t out[32], struct slice body)
 {
-	uint8_t header[4] = {1, (uint8_t)(body.len >> 16), (uint8_t)(body.len >> 8), (uint8_t)body.len};
+	uint8_t header[4] = {1, (uint8_t)(body.len >> 16), (uint8_t)(body.len >> 8),
+	                     (uint8_t)body.len};
 	gnutls_hash_hd_t hash;
 	if (gnutls_hash_init(&hash, GNUTLS_DIG_SHA256) != 0) {
 		memset(out, 0, 32);
@@ -197,7 +200,8 @@ int hello_parse(struct hello *hello, struct hello_offer *offer, struct slice bod
 		return E_INVALID;
 	}
 	gnutls_datum_t message = {(unsigned char *)body.data, (unsigned)body.len};
-	int ret = gnutls_ext_raw_parse(&parse, on_extension, &message, GNUTLS_EXT_RAW_FLAG_TLS_CLIENT_HELLO);
+	int ret = gnutls_ext_raw_parse(&parse, on_extension, &message,
+	                               GNUTLS_EXT_RAW_FLAG_TLS_CLIENT_HELLO);
 	/* A hello without any extension is old but well-formed. */
 	if (parse.failed || (ret < 0 && ret != GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE)) {
 		return E_INVALID;

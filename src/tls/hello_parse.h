@@ -12,6 +12,7 @@
 
 /* Borrowed from the message: two-byte numbers in network order, alpn as RFC 7301 list. */
 struct hello_offer {
+	bool has_versions; /* hello.versions is from supported_versions; else it is the legacy field, a maximum */
 	struct slice suites;
 	struct slice groups;     /* data NULL: the extension is absent */
 	struct slice signatures; /* data NULL: the extension is absent */

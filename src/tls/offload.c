@@ -56,8 +56,8 @@ static int set_up(EVP_PKEY_CTX *ctx, const struct offload *o, gnutls_sign_algori
 	return EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, RSA_PSS_SALTLEN_DIGEST);
 }
 
-static int sign_hash(gnutls_privkey_t key, gnutls_sign_algorithm_t algorithm, void *userdata, unsigned flags,
-                     const gnutls_datum_t *hash, gnutls_datum_t *signature)
+static int sign_hash(gnutls_privkey_t key, gnutls_sign_algorithm_t algorithm, void *userdata,
+                     unsigned flags, const gnutls_datum_t *hash, gnutls_datum_t *signature)
 {
 	(void)key;
 	(void)flags;
@@ -162,8 +162,8 @@ int offload_key_new(gnutls_privkey_t *key, const gnutls_datum_t *pem)
 	if (gnutls_privkey_init(key) != 0) {
 		goto free_offload;
 	}
-	if (gnutls_privkey_import_ext4(*key, o, NULL, sign_hash, NULL, deinit, info, GNUTLS_PRIVKEY_IMPORT_AUTO_RELEASE) !=
-	    0) {
+	if (gnutls_privkey_import_ext4(*key, o, NULL, sign_hash, NULL, deinit, info,
+	                               GNUTLS_PRIVKEY_IMPORT_AUTO_RELEASE) != 0) {
 		gnutls_privkey_deinit(*key);
 		goto free_offload;
 	}

@@ -28,9 +28,9 @@ struct tls_session {
 	enum tls_failure failure;
 	int gnutls_error; /* the code behind TLS_FAILURE_PROTOCOL, _CERTIFICATE, ... */
 	bool hello_seen;
-	bool presented;            /* a Certificate message with certificates was read */
-	bool verify_seen;          /* a CertificateVerify came */
-	unsigned last_message;     /* newest incoming handshake message type */
+	bool presented;        /* a Certificate message with certificates was read */
+	bool verify_seen;      /* a CertificateVerify came */
+	unsigned last_message; /* newest incoming handshake message type */
 	bool proven;
 	bool starved;    /* pull said EAGAIN since this was cleared */
 	uint64_t pulled; /* bytes in all */
@@ -42,7 +42,8 @@ static pthread_once_t first_once = PTHREAD_ONCE_INIT;
 
 static void make_first_priority(void)
 {
-	BUG_IF(gnutls_priority_init(&first_priority, "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2", NULL) != 0);
+	BUG_IF(gnutls_priority_init(&first_priority, "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2",
+	                            NULL) != 0);
 }
 
 static ssize_t on_pull(gnutls_transport_ptr_t ptr, void *data, size_t len)
@@ -79,7 +80,8 @@ static int on_pull_timeout(gnutls_transport_ptr_t ptr, unsigned ms)
  * input raises no event, so go on until pull had nothing more. */
 static bool has_more_input(struct tls_session *s, uint64_t pulled_before)
 {
-	return !s->starved && s->pulled != pulled_before && gnutls_record_get_direction(s->gnutls) == 0;
+	return !s->starved && s->pulled != pulled_before &&
+	       gnutls_record_get_direction(s->gnutls) == 0;
 }
 
 static int fail(struct tls_session *s, enum tls_failure failure)
@@ -93,17 +95,20 @@ static int set_up(struct tls_session *s, const struct tls_service *service)
 	s->service = service;
 	int ret = gnutls_priority_set(s->gnutls, service->priority);
 	if (ret == 0) {
-		ret = gnutls_credentials_set(s->gnutls, GNUTLS_CRD_CERTIFICATE, service->credentials);
+		ret = gnutls_credentials_set(s->gnutls, GNUTLS_CRD_CERTIFICATE,
+		                             service->credentials);
 	}
 	if (ret == 0 && service->alpn_count > 0) {
-		ret = gnutls_alpn_set_protocols(s->gnutls, service->alpn, (unsigned)service->alpn_count,
+		ret = gnutls_alpn_set_protocols(s->gnutls, service->alpn,
+		                                (unsigned)service->alpn_count,
 		                                GNUTLS_ALPN_MANDATORY);
 	}
 	if (ret != 0) {
 		return fail(s, TLS_FAILURE_INTERNAL);
 	}
 	/* Never REQUIRE: a client without certificate gets its event and our own alert. */
-	gnutls_certificate_server_set_request(s->gnutls, service->request ? GNUTLS_CERT_REQUEST : GNUTLS_CERT_IGNORE);
+	gnutls_certificate_server_set_request(s->gnutls, service->request ? GNUTLS_CERT_REQUEST
+	                                                                  : GNUTLS_CERT_IGNORE);
 	gnutls_certificate_send_x509_rdn_sequence(s->gnutls, service->ca_names ? 0 : 1);
 	return 0;
 }
@@ -176,7 +181,8 @@ static int on_certificate(struct tls_session *s, struct slice body)
 		return fail(s, s->presented ? TLS_FAILURE_PROTOCOL : TLS_FAILURE_CERTIFICATES_LIMIT);
 	}
 	struct slice der[CERTIFICATES_MAX];
-	size_t count = s->limits.certificates < CERTIFICATES_MAX ? s->limits.certificates : CERTIFICATES_MAX;
+	size_t count = s->limits.certificates < CERTIFICATES_MAX ? s->limits.certificates
+	                                                         : CERTIFICATES_MAX;
 	bool tls13 = gnutls_protocol_get_version(s->gnutls) == GNUTLS_TLS1_3;
 	int err = certificate_message_parse(der, &count, body, tls13);
 	if (err == E_LIMIT) {
@@ -196,7 +202,8 @@ static int on_certificate(struct tls_session *s, struct slice body)
 	return s->ops->presented(s->owner, der, count) == E_OK ? 0 : fail(s, TLS_FAILURE_INTERNAL);
 }
 
-static int on_message(gnutls_session_t gnutls, unsigned type, unsigned when, unsigned incoming, const gnutls_datum_t *msg)
+static int on_message(gnutls_session_t gnutls, unsigned type, unsigned when, unsigned incoming,
+                      const gnutls_datum_t *msg)
 {
 	(void)when;
 	struct tls_session *s = gnutls_session_get_ptr(gnutls);
@@ -217,17 +224,22 @@ static int on_message(gnutls_session_t gnutls, unsigned type, unsigned when, uns
 	}
 }
 
-int tls_session_new(struct tls_session **out, const struct tls_owner *ops, void *owner, const struct tls_limits *limits,
-                    struct hello *hello, struct negotiated *negotiated)
+int tls_session_new(struct tls_session **out, const struct tls_owner *ops, void *owner,
+                    const struct tls_limits *limits, struct hello *hello,
+                    struct negotiated *negotiated)
 {
 	struct tls_session *s = calloc(1, sizeof(*s));
 	if (s == NULL) {
 		return E_NOMEM;
 	}
-	*s = (struct tls_session){.ops = ops, .owner = owner, .limits = *limits, .hello = hello, .negotiated = negotiated};
+	*s = (struct tls_session){.ops = ops,
+	                          .owner = owner,
+	                          .limits = *limits,
+	                          .hello = hello,
+	                          .negotiated = negotiated};
 	negotiated->alert_sent = negotiated->alert_received = -1;
-	if (gnutls_init(&s->gnutls, GNUTLS_SERVER | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL | GNUTLS_NO_TICKETS |
-	                                GNUTLS_NO_AUTO_SEND_TICKET) != 0) {
+	if (gnutls_init(&s->gnutls, GNUTLS_SERVER | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL |
+	                                    GNUTLS_NO_TICKETS | GNUTLS_NO_AUTO_SEND_TICKET) != 0) {
 		free(s);
 		return E_NOMEM;
 	}
@@ -244,7 +256,8 @@ int tls_session_new(struct tls_session **out, const struct tls_owner *ops, void 
 	gnutls_handshake_set_timeout(s->gnutls, GNUTLS_INDEFINITE_TIMEOUT);
 	/* The owner's budget bounds what comes in; the library's own bound of 128 KiB would only blur the class. */
 	gnutls_handshake_set_max_packet_length(s->gnutls, HANDSHAKE_BYTES_MAX);
-	gnutls_handshake_set_hook_function(s->gnutls, GNUTLS_HANDSHAKE_ANY, GNUTLS_HOOK_PRE, on_message);
+	gnutls_handshake_set_hook_function(s->gnutls, GNUTLS_HANDSHAKE_ANY, GNUTLS_HOOK_PRE,
+	                                   on_message);
 	*out = s;
 	return E_OK;
 }
@@ -262,7 +275,9 @@ void tls_session_free(struct tls_session **session)
 
 static enum tls_version version_of(gnutls_protocol_t protocol)
 {
-	return protocol == GNUTLS_TLS1_3 ? TLS_VERSION_1_3 : protocol == GNUTLS_TLS1_2 ? TLS_VERSION_1_2 : TLS_VERSION_NONE;
+	return protocol == GNUTLS_TLS1_3   ? TLS_VERSION_1_3
+	       : protocol == GNUTLS_TLS1_2 ? TLS_VERSION_1_2
+	                                   : TLS_VERSION_NONE;
 }
 
 static const char *group_name(gnutls_group_t group)
@@ -290,7 +305,8 @@ static void note_server_certificate(struct tls_session *s)
 	const gnutls_datum_t *ours = gnutls_certificate_get_ours(s->gnutls);
 	for (size_t i = 0; ours != NULL && i < s->service->certificate_count; i++) {
 		const struct tls_certificate *certificate = &s->service->certificates[i];
-		if (slice_equal(slice_of(ours->data, ours->size), slice_of(certificate->der.data, certificate->der.size))) {
+		if (slice_equal(slice_of(ours->data, ours->size),
+		                slice_of(certificate->der.data, certificate->der.size))) {
 			memcpy(s->negotiated->server_certificate_sha256, certificate->sha256, 32);
 			s->negotiated->has_server_certificate = true;
 		}
@@ -308,7 +324,8 @@ static void note_negotiated(struct tls_session *s)
 	n->group = group_name(gnutls_group_get(s->gnutls));
 	note_server_certificate(s);
 	gnutls_datum_t alpn;
-	if (gnutls_alpn_get_selected_protocol(s->gnutls, &alpn) == 0 && alpn.size <= sizeof(n->alpn)) {
+	if (gnutls_alpn_get_selected_protocol(s->gnutls, &alpn) == 0 &&
+	    alpn.size <= sizeof(n->alpn)) {
 		n->alpn_len = (uint8_t)alpn.size;
 		memcpy(n->alpn, alpn.data, alpn.size);
 	}
@@ -339,7 +356,8 @@ static bool is_possession_error(int code)
 static bool is_record_error(int code)
 {
 	return code == GNUTLS_E_DECRYPTION_FAILED || code == GNUTLS_E_UNEXPECTED_PACKET ||
-	       code == GNUTLS_E_UNEXPECTED_HANDSHAKE_PACKET || code == GNUTLS_E_UNEXPECTED_PACKET_LENGTH ||
+	       code == GNUTLS_E_UNEXPECTED_HANDSHAKE_PACKET ||
+	       code == GNUTLS_E_UNEXPECTED_PACKET_LENGTH ||
 	       code == GNUTLS_E_UNSUPPORTED_VERSION_PACKET || code == GNUTLS_E_RECORD_OVERFLOW;
 }
 
@@ -365,7 +383,8 @@ static enum tls_failure classify(const struct tls_session *s, int code)
 	    is_record_error(code)) {
 		return TLS_FAILURE_PROTOCOL;
 	}
-	return at_verify && is_possession_error(code) ? TLS_FAILURE_POSSESSION : TLS_FAILURE_CERTIFICATE;
+	return at_verify && is_possession_error(code) ? TLS_FAILURE_POSSESSION
+	                                              : TLS_FAILURE_CERTIFICATE;
 }
 
 static enum tls_outcome complete(struct tls_session *s)
@@ -395,7 +414,8 @@ enum tls_outcome tls_session_handshake(struct tls_session *s)
 			continue;
 		}
 		if (ret == GNUTLS_E_AGAIN) {
-			return gnutls_record_get_direction(s->gnutls) == 0 ? TLS_AGAIN_READ : TLS_AGAIN_WRITE;
+			return gnutls_record_get_direction(s->gnutls) == 0 ? TLS_AGAIN_READ
+			                                                   : TLS_AGAIN_WRITE;
 		}
 		if (gnutls_error_is_fatal(ret)) {
 			break;
@@ -448,7 +468,8 @@ static enum tls_outcome outcome_of(struct tls_session *s, ssize_t ret)
 	switch (ret) {
 	case GNUTLS_E_AGAIN:
 	case GNUTLS_E_INTERRUPTED:
-		return gnutls_record_get_direction(s->gnutls) == 0 ? TLS_AGAIN_READ : TLS_AGAIN_WRITE;
+		return gnutls_record_get_direction(s->gnutls) == 0 ? TLS_AGAIN_READ
+		                                                   : TLS_AGAIN_WRITE;
 	case GNUTLS_E_PREMATURE_TERMINATION:
 	case GNUTLS_E_PULL_ERROR:
 	case GNUTLS_E_PUSH_ERROR:
@@ -486,7 +507,8 @@ enum tls_outcome tls_session_read(struct tls_session *s, void *data, size_t len,
 	return outcome_of(s, ret);
 }
 
-enum tls_outcome tls_session_write(struct tls_session *s, const void *data, size_t len, size_t *moved)
+enum tls_outcome tls_session_write(struct tls_session *s, const void *data, size_t len,
+                                   size_t *moved)
 {
 	ssize_t ret = gnutls_record_send(s->gnutls, data, len);
 	if (ret >= 0) {

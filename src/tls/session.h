@@ -59,16 +59,17 @@ enum tls_failure {
 	TLS_FAILURE_PEER_ALERT,
 	TLS_FAILURE_PEER_CLOSED,
 	TLS_FAILURE_NAME_CHANGED, /* another SNI after HelloRetryRequest */
-	TLS_FAILURE_CERTIFICATE,  /* GnuTLS cannot work with what was presented: nothing was proven */
-	TLS_FAILURE_POSSESSION,   /* the CertificateVerify is wrong */
+	TLS_FAILURE_CERTIFICATE, /* GnuTLS cannot work with what was presented: nothing was proven */
+	TLS_FAILURE_POSSESSION,  /* the CertificateVerify is wrong */
 	TLS_FAILURE_CERTIFICATES_LIMIT, /* too many certificates, or too long */
 	TLS_FAILURE_PROTOCOL,
 	TLS_FAILURE_INTERNAL,
 };
 
 /* `hello` and `negotiated` are the owner's and are filled as the handshake proceeds. */
-int tls_session_new(struct tls_session **out, const struct tls_owner *ops, void *owner, const struct tls_limits *limits,
-                    struct hello *hello, struct negotiated *negotiated);
+int tls_session_new(struct tls_session **out, const struct tls_owner *ops, void *owner,
+                    const struct tls_limits *limits, struct hello *hello,
+                    struct negotiated *negotiated);
 /* Frees without a word to the peer. NULL is fine. */
 void tls_session_free(struct tls_session **session);
 
@@ -84,7 +85,8 @@ void tls_session_detach(struct tls_session *s);
 /* Moves at most len bytes; *moved is set with TLS_DONE. */
 enum tls_outcome tls_session_read(struct tls_session *s, void *data, size_t len, size_t *moved);
 /* TLS_AGAIN_WRITE: the record is kept inside; call tls_session_flush() until TLS_DONE, then *moved bytes are gone. */
-enum tls_outcome tls_session_write(struct tls_session *s, const void *data, size_t len, size_t *moved);
+enum tls_outcome tls_session_write(struct tls_session *s, const void *data, size_t len,
+                                   size_t *moved);
 enum tls_outcome tls_session_flush(struct tls_session *s, size_t *moved);
 /* A fatal alert; what the socket does not take at once is lost. */
 void tls_session_alert(struct tls_session *s, int alert);

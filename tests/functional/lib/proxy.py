@@ -91,14 +91,15 @@ class Proxy:
 
     # running
 
-    def start(self, wait=True):
+    def start(self, wait=True, before=()):
+        """`before` is a command that runs another one, as prlimit(1) does."""
         assert self.process is None
         env = dict(os.environ)
         env.setdefault("ASAN_OPTIONS", "detect_leaks=1:quarantine_size_mb=8:malloc_context_size=20")
         env.setdefault("UBSAN_OPTIONS", "print_stacktrace=1:halt_on_error=1")
         env.setdefault("TSAN_OPTIONS", "halt_on_error=0:second_deadlock_stack=1")
         with open(self.log_file, "ab") as log:
-            self.process = subprocess.Popen([PROGRAM, "run", "-c", str(self.config_file)], stdin=subprocess.DEVNULL,
+            self.process = subprocess.Popen([*before, PROGRAM, "run", "-c", str(self.config_file)], stdin=subprocess.DEVNULL,
                                             stdout=log, stderr=log, env=env)
         if wait:
             procs.wait_for(self.listens, self.why_not)

@@ -160,3 +160,11 @@ def test_reloads_under_load_lose_nothing(proxy, pki, echo, folder):
         summary = json.loads(storm.communicate(timeout=procs.PATIENCE)[0])
     assert summary["echoed"] == summary["connected"] == summary["tried"] > 0, summary
     assert len(proxy.since(0, summary["connected"])) == summary["connected"]
+
+
+def test_new_labels_reach_entries_without_a_service(proxy):
+    proxy.reload(labels={"site": "ams9"})
+    reloaded(proxy, 1)
+    seen = clients.probe(address_of(proxy), "nobody.example")
+    event = proxy.event_of(seen.local)
+    assert event["tlscribe"]["class"] == "unknown_server_name" and event["labels"] == {"site": "ams9"}

@@ -244,3 +244,18 @@ def test_a_lack_of_descriptors_pauses_and_ends(own_proxies, pki, echo):
         assert proxy.event_of(wire.local)["service"]["name"] == "strict"
     for one in held:
         one.close()
+
+
+def test_connections_leave_the_journal_its_descriptors(own_proxies, pki, echo):
+    """With too few descriptors for limits.connections, what does not fit is refused with its event; the journal goes on."""
+    proxy = own_proxies(["127.0.0.1:%d" % procs.free_port()], [service("strict", pki, echo)], start=False,
+                        limits={"connections": 5000}, timeouts={"drain": "1s"})
+    proxy.start(before=("prlimit", "--nofile=160:160"))
+    proxy.wait_log("RLIMIT_NOFILE is 160: that is enough for 64 connections")
+    wires = [hello.Wire(proxy.config["listeners"][0]["bind"]) for _ in range(70)]
+    refused = proxy.wait_action("tls-handshake", 6)
+    assert {event["tlscribe"]["class"] for event in refused} == {"limit_exceeded"}
+    for wire in wires:
+        wire.socket.close()
+    assert proxy.stop() == 0
+    assert len(proxy.handshakes()) == 70

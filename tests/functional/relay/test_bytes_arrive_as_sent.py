@@ -136,7 +136,8 @@ def test_all_servers_down(proxy, pki, address, name):
     expect.check(event, "ok", decision="allow", verified=True)
     end = end_of(proxy, event)
     assert end["event"]["outcome"] == "failure"
-    assert "upstream" in end["tlscribe"]["close_reason"] or "connect" in end["tlscribe"]["close_reason"]
+    assert end["tlscribe"]["close_reason"] == "upstream_unreachable"
+    proxy.wait_log(rf"service {name}: no back end could be reached; the last one tried was \S+: \w+")
 
 
 def test_no_connection_end_where_it_is_not_asked_for(proxy, pki, address):

@@ -44,20 +44,24 @@ def s_client(address, *options, text="ping\n"):
     return done.stdout + done.stderr
 
 
-def test_tls13_sends_no_ticket_and_takes_no_early_data(address):
+def test_tls13_sends_no_ticket_and_takes_no_early_data(proxy, address):
+    mark = proxy.mark()
     said = s_client(address, "-tls1_3", text="Q\n")
     assert "New, TLSv1.3" in said
     assert "New Session Ticket" not in said and "Early data was not sent" in said
+    assert proxy.since(mark)[0]["tls"]["established"] is True
 
 
-def test_renegotiation_ends_the_connection(address):
+def test_renegotiation_ends_the_connection(proxy, address):
     """s_client renegotiates when a line is just R; a server that allowed it would go on."""
+    mark = proxy.mark()
     said = s_client(address, "-tls1_2", text="R\n")
+    proxy.since(mark)
     assert "RENEGOTIATING" in said
     assert "no renegotiation" in said.lower() or "handshake failure" in said.lower(), said
 
 
-def test_the_service_chooses_the_suite(address):
+def test_the_service_chooses_the_suite(proxy, address):
     """The client would like ChaCha20 best."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
@@ -67,6 +71,8 @@ def test_the_service_chooses_the_suite(address):
     with context.wrap_socket(socket.create_connection((host, int(port)), procs.PATIENCE),
                              server_hostname="one.example") as one:
         assert one.cipher()[0] == "ECDHE-ECDSA-AES128-GCM-SHA256"
+        local = "%s:%d" % one.getsockname()[:2]
+    assert proxy.event_of(local)["tls"]["cipher"] == "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"
 
 
 @pytest.mark.parametrize("suite", ["ECDHE-ECDSA-AES128-SHA", "ECDHE-ECDSA-AES128-SHA256", "AES128-GCM-SHA256",

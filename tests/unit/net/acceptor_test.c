@@ -13,7 +13,8 @@ struct seen {
 	int fds[16];
 };
 
-static void on_accepted(void *arg, unsigned listener, int fd, const struct sockaddr *peer, socklen_t len)
+static void on_accepted(void *arg, unsigned listener, int fd, const struct sockaddr *peer,
+                        socklen_t len)
 {
 	struct seen *seen = arg;
 	CU_ASSERT_EQUAL(listener, 7);
@@ -100,7 +101,9 @@ static void a_drain_takes_all_that_is_queued_even_when_paused(void)
 }
 
 static const struct unit_test tests[] = {
-	{"without descriptors it pauses and comes back", without_descriptors_it_pauses_and_comes_back},
-	{"a drain takes all that is queued, even when paused", a_drain_takes_all_that_is_queued_even_when_paused},
+	{"without descriptors it pauses and comes back",
+         without_descriptors_it_pauses_and_comes_back},
+	{"a drain takes all that is queued, even when paused",
+         a_drain_takes_all_that_is_queued_even_when_paused},
 };
 UNIT_MAIN("net/acceptor", tests)

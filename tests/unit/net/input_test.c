@@ -88,7 +88,8 @@ static void the_end_is_told_apart_from_nothing_yet(void)
 	CU_ASSERT_EQUAL(input_pull(&in, pair[0], scratch, out, 8), -1);
 	CU_ASSERT_EQUAL(errno, EAGAIN);
 	close(pair[1]);
-	CU_ASSERT_EQUAL(input_pull(&in, pair[0], scratch, out, 8), -1); /* dry until the loop says there is more */
+	CU_ASSERT_EQUAL(input_pull(&in, pair[0], scratch, out, 8),
+	                -1); /* dry until the loop says there is more */
 	input_ready(&in);
 	CU_ASSERT_EQUAL(input_pull(&in, pair[0], scratch, out, 8), 0);
 	CU_ASSERT(in.eof);

@@ -22,7 +22,8 @@ static struct sockaddr_storage address(const char *text)
 	return sa;
 }
 
-static enum limits_answer acquire(struct limits *limits, const char *text, uint64_t all, uint64_t per_source)
+static enum limits_answer acquire(struct limits *limits, const char *text, uint64_t all,
+                                  uint64_t per_source)
 {
 	struct sockaddr_storage sa = address(text);
 	return limits_acquire(limits, (struct sockaddr *)&sa, all, per_source);
@@ -72,6 +73,7 @@ static void the_total_is_bounded_and_unix_counts_there_alone(void)
 
 static const struct unit_test tests[] = {
 	{"a source is an address or a /64", a_source_is_an_address_or_a_64},
-	{"the total is bounded and unix counts there alone", the_total_is_bounded_and_unix_counts_there_alone},
+	{"the total is bounded and unix counts there alone",
+         the_total_is_bounded_and_unix_counts_there_alone},
 };
 UNIT_MAIN("net/limits", tests)

@@ -5,8 +5,21 @@
 #include "base/err.h"
 #include "unit.h"
 
-#define TWO_12 "\x00\x00\x09" "\x00\x00\x01" "A" "\x00\x00\x02" "BC"
-#define TWO_13 "\x00" "\x00\x00\x0f" "\x00\x00\x01" "A" "\x00\x02xx" "\x00\x00\x02" "BC" "\x00\x00"
+#define TWO_12 \
+	"\x00\x00\x09" \
+	"\x00\x00\x01" \
+	"A" \
+	"\x00\x00\x02" \
+	"BC"
+#define TWO_13 \
+	"\x00" \
+	"\x00\x00\x0f" \
+	"\x00\x00\x01" \
+	"A" \
+	"\x00\x02xx" \
+	"\x00\x00\x02" \
+	"BC" \
+	"\x00\x00"
 
 static void both_versions_are_split(void)
 {
@@ -29,7 +42,8 @@ static void none_is_none(void)
 	CU_ASSERT_EQUAL(certificate_message_parse(der, &count, SLICE("\x00\x00\x00"), false), E_OK);
 	CU_ASSERT_EQUAL(count, 0);
 	count = 1;
-	CU_ASSERT_EQUAL(certificate_message_parse(der, &count, SLICE("\x00\x00\x00\x00"), true), E_OK);
+	CU_ASSERT_EQUAL(certificate_message_parse(der, &count, SLICE("\x00\x00\x00\x00"), true),
+	                E_OK);
 	CU_ASSERT_EQUAL(count, 0);
 }
 
@@ -44,7 +58,9 @@ static void empty_entries_are_refused(void)
 {
 	struct slice der[2];
 	size_t count = 2;
-	CU_ASSERT_EQUAL(certificate_message_parse(der, &count, SLICE("\x00\x00\x03\x00\x00\x00"), false), E_INVALID);
+	CU_ASSERT_EQUAL(
+		certificate_message_parse(der, &count, SLICE("\x00\x00\x03\x00\x00\x00"), false),
+		E_INVALID);
 }
 
 static void refuse_every_prefix(struct slice message, bool tls13)
@@ -54,7 +70,8 @@ static void refuse_every_prefix(struct slice message, bool tls13)
 		memcpy(copy, message.data, len);
 		struct slice der[4];
 		size_t count = 4;
-		CU_ASSERT_EQUAL(certificate_message_parse(der, &count, slice_of(copy, len), tls13), E_INVALID);
+		CU_ASSERT_EQUAL(certificate_message_parse(der, &count, slice_of(copy, len), tls13),
+		                E_INVALID);
 		free(copy);
 	}
 }

@@ -46,6 +46,7 @@ static struct hello hello_of(uint16_t first, uint16_t second)
 static struct hello_offer good_offer(void)
 {
 	return (struct hello_offer){
+		.has_versions = true,
 		.suites = SLICE("\x13\x01\xc0\x2b\xc0\x2f"),
 		.groups = SLICE("\x00\x1d\x00\x17"),
 		.signatures = SLICE("\x04\x03\x08\x04"),
@@ -75,6 +76,21 @@ static void versions_have_to_meet(void)
 	service = service_of_both();
 	service.tls13 = false;
 	hello = hello_of(TLS_VERSION_1_3, 0);
+	CU_ASSERT_EQUAL(tls_service_common(&service, &hello, &offer), TLS_COMMON_NO_VERSION);
+}
+
+/* RFC 8446 4.2.1 */
+static void the_legacy_version_is_a_maximum_of_12_at_most(void)
+{
+	struct tls_service service = service_of_both();
+	struct hello_offer offer = good_offer();
+	offer.has_versions = false;
+	struct hello hello = hello_of(TLS_VERSION_1_3, 0);
+	CU_ASSERT_EQUAL(tls_service_common(&service, &hello, &offer), TLS_COMMON_OK);
+	service.tls12 = false;
+	CU_ASSERT_EQUAL(tls_service_common(&service, &hello, &offer), TLS_COMMON_NO_VERSION);
+	service = service_of_both();
+	hello = hello_of(0x0302, 0);
 	CU_ASSERT_EQUAL(tls_service_common(&service, &hello, &offer), TLS_COMMON_NO_VERSION);
 }
 
@@ -171,7 +187,8 @@ static void protocols_have_to_meet_where_both_name_some(void)
 static void faults_have_an_order(void)
 {
 	struct tls_service service = service_of_both();
-	struct hello_offer offer = {.suites = SLICE("\x00\x00"),
+	struct hello_offer offer = {.has_versions = true,
+	                            .suites = SLICE("\x00\x00"),
 	                            .groups = SLICE("\x00\x00"),
 	                            .signatures = SLICE("\x00\x00"),
 	                            .alpn = SLICE("\x01x")};
@@ -190,6 +207,8 @@ static void faults_have_an_order(void)
 static const struct unit_test tests[] = {
 	{"what is common is ok", what_is_common_is_ok},
 	{"versions have to meet", versions_have_to_meet},
+	{"the legacy version is a maximum, of 1.2 at most",
+         the_legacy_version_is_a_maximum_of_12_at_most},
 	{"suites count for their version", suites_count_for_their_version},
 	{"a suite of TLS 1.2 needs a key of its kind", a_suite_of_1_2_needs_a_key_of_its_kind},
 	{"groups have to meet", groups_have_to_meet},

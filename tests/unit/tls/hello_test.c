@@ -56,11 +56,14 @@ static void name_is_read_and_folded(void)
 {
 	struct builder h;
 	begin(&h);
-	extension(&h, 0, SLICE("\x00\x0e\x00\x00\x0b" "API.Example"));
+	extension(&h, 0,
+	          SLICE("\x00\x0e\x00\x00\x0b"
+	                "API.Example"));
 	struct hello hello;
 	CU_ASSERT_EQUAL(parse_and_release(&h, &hello), E_OK);
 	CU_ASSERT(hello.seen && hello.has_server_name);
-	CU_ASSERT(slice_equal(slice_of(hello.server_name, hello.server_name_len), SLICE("api.example")));
+	CU_ASSERT(slice_equal(slice_of(hello.server_name, hello.server_name_len),
+	                      SLICE("api.example")));
 	CU_ASSERT_EQUAL(hello.cipher_count, 2);
 	CU_ASSERT_EQUAL(hello.version_count, 1);
 	CU_ASSERT_EQUAL(hello.versions[0], 0x0303);
@@ -70,12 +73,20 @@ static void two_names_are_refused(void)
 {
 	struct builder h;
 	begin(&h);
-	extension(&h, 0, SLICE("\x00\x08\x00\x00\x01" "a" "\x00\x00\x01" "b"));
+	extension(&h, 0,
+	          SLICE("\x00\x08\x00\x00\x01"
+	                "a"
+	                "\x00\x00\x01"
+	                "b"));
 	struct hello hello;
 	CU_ASSERT_EQUAL(parse_and_release(&h, &hello), E_INVALID);
 	begin(&h);
-	extension(&h, 0, SLICE("\x00\x04\x00\x00\x01" "a"));
-	extension(&h, 0, SLICE("\x00\x04\x00\x00\x01" "b"));
+	extension(&h, 0,
+	          SLICE("\x00\x04\x00\x00\x01"
+	                "a"));
+	extension(&h, 0,
+	          SLICE("\x00\x04\x00\x00\x01"
+	                "b"));
 	CU_ASSERT_EQUAL(parse_and_release(&h, &hello), E_INVALID);
 	CU_ASSERT(slice_equal(slice_of(hello.server_name, hello.server_name_len), SLICE("a")));
 }
@@ -84,8 +95,10 @@ static void empty_or_cut_names_are_refused(void)
 {
 	static const struct slice bad[] = {
 		SLICE("\x00\x03\x00\x00\x00"),
-		SLICE("\x00\x04\x00\x00\x02" "a"),
-		SLICE("\x00\x05\x00\x00\x01" "a"),
+		SLICE("\x00\x04\x00\x00\x02"
+	              "a"),
+		SLICE("\x00\x05\x00\x00\x01"
+	              "a"),
 		SLICE("\x00"),
 		SLICE(""),
 	};
@@ -146,7 +159,9 @@ static void every_prefix_is_refused_or_shorter(void)
 {
 	struct builder h;
 	begin(&h);
-	extension(&h, 0, SLICE("\x00\x04\x00\x00\x01" "a"));
+	extension(&h, 0,
+	          SLICE("\x00\x04\x00\x00\x01"
+	                "a"));
 	extension(&h, 16, SLICE("\x00\x03\x02h2"));
 	extension(&h, 10, SLICE("\x00\x02\x00\x1d"));
 	extension(&h, 13, SLICE("\x00\x02\x04\x03"));
