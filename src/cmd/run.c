@@ -17,14 +17,13 @@ static const char help[] =
 	"  -v, --verbose      say more\n"
 	"  -h, --help         this text\n"
 	"\n"
-	"Signals: SIGTERM, SIGINT  accept what is queued, let open connections end for "
-        "timeouts.drain, then stop;\n"
-	"                          a second one ends them at once\n"
-	"         SIGHUP           read the configuration again; a bad one is refused and the old "
-        "one stays\n"
+	"Signals:\n"
+	"  SIGTERM, SIGINT    accept what is queued, let open connections end for\n"
+	"                     timeouts.drain, then stop; a second one ends them at once\n"
+	"  SIGHUP             read the configuration again; a bad one is refused and the old\n"
+	"                     one stays in force\n"
 	"\n"
-	"Exit codes: 0 stopped as asked, 1 could not start (the reason is on stderr), 2 wrong "
-        "usage\n";
+	"Exit codes: 0 stopped as asked, 1 could not start (stderr says why), 2 wrong usage\n";
 
 /* Started without one of its three standard descriptors, a client's socket would get the number, and the log would be written
  * into it. */
