@@ -75,7 +75,8 @@ static int encode_labels(const struct config *config, const struct config_servic
 
 static int build_tls(struct service *service, const char *file, struct diag *diag)
 {
-	size_t count = trust_anchor_count(service->trust);
+	/* Without a trust that could be built the certificates are looked at all the same: one check shows all. */
+	size_t count = service->trust == NULL ? 0 : trust_anchor_count(service->trust);
 	struct slice *ders = calloc(count + 1, sizeof(*ders));
 	if (ders == NULL) {
 		return E_NOMEM;
@@ -97,7 +98,7 @@ static int build_service(struct service *service, const struct config *config,
 	int trust = trust_new(&service->trust, &from->client, file, diag);
 	int tolerate = tolerate_new(&service->tolerate, &from->client.tolerate, file, diag);
 	int upstream = upstream_new(&service->upstream, &from->upstream, file, diag);
-	int tls = trust == E_OK ? build_tls(service, file, diag) : E_OK;
+	int tls = build_tls(service, file, diag);
 	service->policy =
 		(struct policy){.verify = from->client.verify, .tolerate = service->tolerate};
 	service->event = (struct event_service){.name = from->name.text,
