@@ -91,7 +91,8 @@ void conn_close(struct conn *c, enum close_reason reason)
 	connection_end_record(c, reason,
 	                      reason == CLOSE_PARK_TIMEOUT || reason == CLOSE_JOURNAL_FAILED);
 	/* What we or the client cut short must not look complete to the back end. */
-	bool complete = reason == CLOSE_CLIENT_CLOSED || reason == CLOSE_UPSTREAM_CLOSED;
+	bool complete = c->relay.client_eof &&
+	                (reason == CLOSE_CLIENT_CLOSED || reason == CLOSE_UPSTREAM_CLOSED);
 	relay_release(&c->relay, c->shard->loop, !complete);
 	conn_free(c);
 }

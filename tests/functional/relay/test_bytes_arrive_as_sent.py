@@ -120,6 +120,19 @@ def test_half_close_of_the_upstream_is_kept(pki, address, servers, version):
     assert servers["first"].wait_note(count + 1)[-1] == b"said after the end"
 
 
+@pytest.mark.parametrize("version", ["1.2", "1.3"])
+def test_a_cut_after_the_upstreams_end_is_no_end(pki, address, servers, version):
+    """The upstream has ended its side and still listens: a client that goes without close_notify was cut off, not done."""
+    count, faults = len(servers["first"].seen), len(servers["first"].faults)
+    with clients.Tls(address, "first.example", pki.client("good"), version) as one:
+        while one.socket.recv(1000):
+            pass
+        one.socket.sendall(b"half of what I")
+    procs.wait_for(lambda: len(servers["first"].faults) > faults, "the reset at the back end")
+    assert isinstance(servers["first"].faults[-1], ConnectionResetError)
+    assert len(servers["first"].seen) == count
+
+
 def test_the_next_server_takes_over(proxy, pki, address):
     for _ in range(4):
         seen = clients.probe(address, "next.example", pki.client("good"))
