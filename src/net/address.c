@@ -90,16 +90,6 @@ int address_resolve(struct address *out, size_t *count, const char *text)
 	return lookup(out, count, text, 0);
 }
 
-bool address_is_wildcard(const struct address *a)
-{
-	if (a->sa.ss_family == AF_INET) {
-		return ((const struct sockaddr_in *)&a->sa)->sin_addr.s_addr == htonl(INADDR_ANY);
-	}
-	return a->sa.ss_family == AF_INET6 &&
-	       memcmp(&((const struct sockaddr_in6 *)&a->sa)->sin6_addr, &in6addr_any,
-	              sizeof(in6addr_any)) == 0;
-}
-
 bool address_equal(const struct address *a, const struct address *b)
 {
 	return a->len == b->len && memcmp(&a->sa, &b->sa, a->len) == 0;

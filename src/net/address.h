@@ -18,5 +18,4 @@ int address_parse(struct address *out, const char *text);
 /* Host names, too, through getaddrinfo(3): may block, so never on a worker. Writes at most *count addresses and says how
  * many. E_NOT_FOUND: the name has no address; E_INVALID as above. */
 int address_resolve(struct address *out, size_t *count, const char *text);
-bool address_is_wildcard(const struct address *a);
 bool address_equal(const struct address *a, const struct address *b);

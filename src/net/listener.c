@@ -10,6 +10,7 @@
 
 #include "base/bug.h"
 #include "base/err.h"
+#include "net/address.h"
 
 #define BACKLOG 4096 /* the kernel cuts it to net.core.somaxconn */
 
@@ -168,11 +169,6 @@ int listener_fd(const struct listener *listener, unsigned worker)
 {
 	BUG_IF(listener->count > 1 && worker >= listener->count);
 	return listener->fds[listener->count == 1 ? 0 : worker];
-}
-
-const struct address *listener_address(const struct listener *listener)
-{
-	return &listener->address;
 }
 
 const char *listener_name(const struct listener *listener)

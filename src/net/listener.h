@@ -10,7 +10,6 @@
 
 #include "base/diag.h"
 #include "config/config.h"
-#include "net/address.h"
 
 struct listener;
 
@@ -21,7 +20,6 @@ int listener_open(struct listener **out, const struct config_listener *config, u
 void listener_close(struct listener **listener);
 /* The socket of this worker. */
 int listener_fd(const struct listener *listener, unsigned worker);
-const struct address *listener_address(const struct listener *listener);
 const char *listener_name(const struct listener *listener);
 /* Can serve this configuration as it is. */
 bool listener_fits(const struct listener *listener, const struct config_listener *config);

@@ -160,7 +160,7 @@ int trust_new(struct trust **out, const struct config_client *client, const char
 	err = err != E_OK ? err : index_anchors(trust);
 	err = err != E_OK ? err : compile_id(trust);
 	if (err != E_OK) {
-		trust_free(trust);
+		trust_free(&trust);
 		return err == E_NOMEM ? E_NOMEM : E_INVALID;
 	}
 	int64_t now_s = clock_wall_us() / 1000000;
@@ -171,17 +171,19 @@ int trust_new(struct trust **out, const struct config_client *client, const char
 	return E_OK;
 }
 
-void trust_free(struct trust *trust)
+void trust_free(struct trust **trust)
 {
-	if (trust == NULL) {
+	struct trust *t = *trust;
+	*trust = NULL;
+	if (t == NULL) {
 		return;
 	}
-	for (size_t i = 0; i < trust->count; i++) {
-		cert_release(&trust->anchors[i].cert);
+	for (size_t i = 0; i < t->count; i++) {
+		cert_release(&t->anchors[i].cert);
 	}
-	free(trust->anchors);
-	arena_release(&trust->arena);
-	free(trust);
+	free(t->anchors);
+	arena_release(&t->arena);
+	free(t);
 }
 
 const uint8_t *trust_id(const struct trust *trust)

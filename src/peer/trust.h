@@ -29,7 +29,8 @@ struct trust;
  * `diag` got an error; E_NOMEM. Nothing of `client` is kept. */
 int trust_new(struct trust **out, const struct config_client *client, const char *file,
               struct diag *diag);
-void trust_free(struct trust *trust);
+/* Takes *trust and leaves NULL there; NULL is fine. */
+void trust_free(struct trust **trust);
 
 /* Everything that can change a verdict, hashed: anchors' content and files, purpose, profile,
  * depth, and the judging code's own version. 32 bytes. */

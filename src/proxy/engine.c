@@ -229,10 +229,7 @@ static int open_journal(struct engine *e, const struct config *config)
 	struct diag diag;
 	diag_init(&diag);
 	int err = journal_open(&e->journal, &options, &e->found, &diag);
-	for (const struct diag_item *item = diag.first; item != NULL; item = item->next) {
-		log_write(item->level == DIAG_ERROR ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING, "%s",
-		          item->text);
-	}
+	start_log_diag(&diag);
 	if (err != E_OK && diag.errors == 0) {
 		log_error("cannot open the journal in %s: %s", config->state.text, err_text(err));
 	}

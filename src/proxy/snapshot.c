@@ -124,7 +124,7 @@ static void release_service(struct service *service)
 	tls_service_free(&service->tls);
 	upstream_free(&service->upstream);
 	tolerate_free(&service->tolerate);
-	trust_free(service->trust);
+	trust_free(&service->trust);
 	free((void *)service->event.labels.data);
 }
 
@@ -355,17 +355,6 @@ uint64_t snapshot_epoch(const struct snapshot *s)
 const uint8_t *snapshot_sha256(const struct snapshot *s)
 {
 	return s->sha256;
-}
-
-size_t snapshot_service_count(const struct snapshot *s)
-{
-	return s->service_count;
-}
-
-const struct service *snapshot_service(const struct snapshot *s, size_t i)
-{
-	BUG_IF(i >= s->service_count);
-	return &s->services[i];
 }
 
 size_t snapshot_listener_count(const struct snapshot *s)

@@ -54,8 +54,6 @@ const struct config *snapshot_config(const struct snapshot *s);
 uint64_t snapshot_epoch(const struct snapshot *s);
 /* Over the configuration's bytes and the content of every file it names; 32 bytes. */
 const uint8_t *snapshot_sha256(const struct snapshot *s);
-size_t snapshot_service_count(const struct snapshot *s);
-const struct service *snapshot_service(const struct snapshot *s, size_t i);
 size_t snapshot_listener_count(const struct snapshot *s);
 const struct listener_routes *snapshot_listener(const struct snapshot *s, size_t i);
 /* The node's labels, encoded, for entries without a service. */

@@ -16,7 +16,7 @@
 /* Each connection has two sockets; the rest is for listeners, journal and the like. */
 #define DESCRIPTORS_EXTRA 128
 
-static void log_diag(const struct diag *diag)
+void start_log_diag(const struct diag *diag)
 {
 	for (const struct diag_item *item = diag->first; item != NULL; item = item->next) {
 		const char *text = item->text == NULL ? "out of memory" : item->text;
@@ -46,7 +46,7 @@ int start_load(struct snapshot **out, const char *path, uint64_t epoch)
 	if (err == E_NOMEM && diag.errors == 0) {
 		log_error("out of memory while reading %s", path);
 	}
-	log_diag(&diag);
+	start_log_diag(&diag);
 	diag_release(&diag);
 	return err;
 }
@@ -75,7 +75,7 @@ int start_listen(struct listener ***out, const struct snapshot *snapshot, struct
 			err = err == E_OK ? one : err;
 		}
 	}
-	log_diag(&diag);
+	start_log_diag(&diag);
 	diag_release(&diag);
 	if (err == E_OK) {
 		*out = listeners;

@@ -9,6 +9,8 @@
 #include "net/listener.h"
 #include "proxy/snapshot.h"
 
+/* Each item as a log line. */
+void start_log_diag(const struct diag *diag);
 /* Reads, checks and compiles `path`; prints errors and warnings. */
 int start_load(struct snapshot **out, const char *path, uint64_t epoch);
 /* A socket for every listener of `snapshot`; one of `old` where the address stays, then kept[j] is set. */

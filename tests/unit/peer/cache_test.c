@@ -86,7 +86,7 @@ static void a_cached_verdict_is_the_one_a_fresh_judge_gives(void)
 	CU_ASSERT(stats->verdict_hits >= 35);
 	peer_cache_free(&cache);
 	CU_ASSERT_PTR_NULL(cache);
-	trust_free(trust);
+	trust_free(&trust);
 }
 
 static void equal_chains_are_one_object(void)
@@ -136,8 +136,8 @@ static void verdicts_of_different_trusts_stay_apart(void)
 	CU_ASSERT_EQUAL(peer_cache_stats(cache)->verdict_hits, 4);
 	chain_unref(&chain);
 	peer_cache_free(&cache);
-	trust_free(legacy);
-	trust_free(medium);
+	trust_free(&legacy);
+	trust_free(&medium);
 }
 
 static void more_trusts_than_slots_are_judged_all_the_same(void)
@@ -164,7 +164,7 @@ static void more_trusts_than_slots_are_judged_all_the_same(void)
 	chain_unref(&chain);
 	peer_cache_free(&cache);
 	for (unsigned i = 0; i < PEER_CACHE_VERDICTS + 2; i++) {
-		trust_free(trusts[i]);
+		trust_free(&trusts[i]);
 	}
 }
 
@@ -201,7 +201,7 @@ static void many_distinct_chains_stay_within_the_bounds(void)
 	CU_ASSERT(peer_cache_stats(by_bytes)->entries > 1);
 	peer_cache_free(&by_count);
 	peer_cache_free(&by_bytes);
-	trust_free(trust);
+	trust_free(&trust);
 }
 
 static void the_least_recently_used_goes_first(void)
@@ -240,7 +240,7 @@ static void what_is_too_large_is_judged_but_not_kept(void)
 	verdict_unref(&verdict);
 	chain_unref(&chain);
 	peer_cache_free(&cache);
-	trust_free(trust);
+	trust_free(&trust);
 }
 
 static const struct unit_test tests[] = {

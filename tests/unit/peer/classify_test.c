@@ -66,7 +66,7 @@ static void expect_with(struct pki_trust_spec spec, const struct pki_cert *const
 {
 	struct trust *trust = pki_trust(&spec);
 	expect(trust, certs, class, depth, code);
-	trust_free(trust);
+	trust_free(&trust);
 }
 
 /* A leaf below the usual intermediate, with what `spec` says. */
@@ -102,7 +102,7 @@ static void good_chain_is_ok_with_its_path(void)
 	CU_ASSERT_STRING_EQUAL(verdict->anchor_file, trust_anchor_at(trust, 0)->file);
 	CU_ASSERT_EQUAL(verdict->signature_checks, 2);
 	verdict_unref(&verdict);
-	trust_free(trust);
+	trust_free(&trust);
 }
 
 static void order_and_extra_certificates_do_not_matter(void)
@@ -125,7 +125,7 @@ static void order_and_extra_certificates_do_not_matter(void)
 	       CERTS(leaf, stranger, pki_root(), pki_intermediate(), leaf, pki_intermediate(),
 	             second, second),
 	       CLASS_OK, 0, 0);
-	trust_free(trust);
+	trust_free(&trust);
 }
 
 static void every_kind_of_key_is_verified(void)
@@ -168,7 +168,7 @@ static void every_kind_of_key_is_verified(void)
 		struct verdict *verdict = pki_judge(trust, &bad, 1, PKI_NOW);
 		CU_ASSERT_EQUAL(verdict->class, CLASS_BAD_SIGNATURE);
 		verdict_unref(&verdict);
-		trust_free(trust);
+		trust_free(&trust);
 	}
 }
 
@@ -184,7 +184,7 @@ static void no_anchors_means_not_checked(void)
 	struct verdict *verdict = pki_judge(trust, &garbage, 1, PKI_NOW);
 	CU_ASSERT_EQUAL(verdict->class, CLASS_MALFORMED_CERTIFICATE);
 	verdict_unref(&verdict);
-	trust_free(trust);
+	trust_free(&trust);
 }
 
 static void malformed_certificates_are_found_anywhere_in_the_chain(void)
@@ -215,7 +215,7 @@ static void malformed_certificates_are_found_anywhere_in_the_chain(void)
 		CU_ASSERT_EQUAL(verdict->finding_count, 1);
 		verdict_unref(&verdict);
 	}
-	trust_free(trust);
+	trust_free(&trust);
 }
 
 static void no_byte_of_a_leaf_can_be_changed_unnoticed(void)
@@ -231,7 +231,7 @@ static void no_byte_of_a_leaf_can_be_changed_unnoticed(void)
 		verdict_unref(&verdict);
 	}
 	CU_ASSERT_EQUAL(accepted, 0);
-	trust_free(trust);
+	trust_free(&trust);
 }
 
 static void keys_that_tls_cannot_use_are_unsupported(void)
@@ -253,7 +253,7 @@ static void keys_that_tls_cannot_use_are_unsupported(void)
 	CU_ASSERT_EQUAL(verdict->class, CLASS_UNSUPPORTED_KEY);
 	CU_ASSERT_PTR_NOT_NULL(find(verdict, CLASS_BAD_SIGNATURE, 0));
 	verdict_unref(&verdict);
-	trust_free(trust);
+	trust_free(&trust);
 }
 
 static void wrong_signatures_are_found_at_their_depth(void)
@@ -266,7 +266,7 @@ static void wrong_signatures_are_found_at_their_depth(void)
 		ca_with((struct pki_spec){.ca = true, .wrong_signature = true});
 	expect(trust, CERTS(leaf_with((struct pki_spec){.issuer = forged}), forged),
 	       CLASS_BAD_SIGNATURE, 1, 7);
-	trust_free(trust);
+	trust_free(&trust);
 }
 
 static void namesake_with_another_key_identifier_is_not_the_issuer(void)
@@ -287,7 +287,7 @@ static void namesake_with_another_key_identifier_is_not_the_issuer(void)
 	CU_ASSERT_EQUAL(verdict->class, CLASS_OK);
 	CU_ASSERT_EQUAL(verdict->signature_checks, 1);
 	verdict_unref(&verdict);
-	trust_free(both);
+	trust_free(&both);
 	/* Without identifiers both are tried. */
 	const struct pki_cert *plain =
 		leaf_with((struct pki_spec){.issuer = new, .key = PKI_P256_C});
@@ -313,7 +313,7 @@ static void self_signed_is_the_leaf_alone(void)
 	const struct pki_cert *same_name =
 		pki_make(&(struct pki_spec){.subject = "CN=Root,O=Test", .key = PKI_P256_D});
 	expect(trust, CERTS(same_name), CLASS_SELF_SIGNED, 0, 18);
-	trust_free(trust);
+	trust_free(&trust);
 }
 
 static void unknown_issuer_says_where_the_chain_ends(void)
@@ -349,7 +349,7 @@ static void issuers_have_to_be_cas(void)
 		ca_with((struct pki_spec){.ca = true, .key_usage = GNUTLS_KEY_DIGITAL_SIGNATURE});
 	expect(trust, CERTS(leaf_with((struct pki_spec){.issuer = no_sign}), no_sign),
 	       CLASS_ISSUER_NOT_CA, 1, 79);
-	trust_free(trust);
+	trust_free(&trust);
 	/* Anchors are no exception, nor is version 1. */
 	const struct pki_cert *root =
 		pki_make(&(struct pki_spec){.subject = "CN=Plain", .key = PKI_P256_A});
@@ -377,7 +377,7 @@ static void path_length_counts_intermediates_that_are_not_self_issued(void)
 		.subject = "CN=Top", .issuer = top, .key = PKI_P256_D, .ca = true});
 	expect(trust, CERTS(leaf_with((struct pki_spec){.issuer = rekeyed}), rekeyed, top),
 	       CLASS_OK, 0, 0);
-	trust_free(trust);
+	trust_free(&trust);
 	const struct pki_cert *root = pki_make(&(struct pki_spec){
 		.subject = "CN=Short", .key = PKI_P256_A, .ca = true, .path_length_plus_1 = 1});
 	const struct pki_cert *middle = ca_with((struct pki_spec){.issuer = root, .ca = true});
@@ -412,7 +412,7 @@ static void critical_extensions_that_are_not_processed_refuse(void)
 	const struct pki_cert *ca = ca_with(policy);
 	expect(trust, CERTS(leaf_with((struct pki_spec){.issuer = ca}), ca),
 	       CLASS_UNKNOWN_CRITICAL_EXTENSION, 1, 34);
-	trust_free(trust);
+	trust_free(&trust);
 	struct pki_spec at_root = {.subject = "CN=Odd",
 	                           .key = PKI_P256_A,
 	                           .ca = true,
@@ -440,7 +440,7 @@ static void name_constraints_bind_what_is_below(void)
 		expect(trust, CERTS(inside, ca), CLASS_OK, 0, 0);
 		expect(trust, CERTS(outside, ca), CLASS_NAME_NOT_PERMITTED, 0, 47);
 	}
-	trust_free(trust);
+	trust_free(&trust);
 }
 
 static void purpose_is_asked_of_the_leaf_and_its_cas(void)
@@ -462,7 +462,7 @@ static void purpose_is_asked_of_the_leaf_and_its_cas(void)
 	const struct pki_cert *below =
 		leaf_with((struct pki_spec){.issuer = server_ca, .purposes = CLIENT});
 	expect(trust, CERTS(below, server_ca), CLASS_WRONG_PURPOSE, 1, 26);
-	trust_free(trust);
+	trust_free(&trust);
 	struct pki_trust_spec spec = {
 		.anchors = {pki_root()}, .purpose = "any", .profile = PROFILE_MEDIUM, .max_depth = 4};
 	expect_with(spec, CERTS(server, pki_intermediate()), CLASS_OK, 0, 0);
@@ -548,7 +548,7 @@ static void dates_count_for_every_certificate_of_the_path(void)
 	const struct pki_cert *new_ca = ca_with((struct pki_spec){.ca = true, .not_before = future});
 	expect(trust, CERTS(leaf_with((struct pki_spec){.issuer = new_ca}), new_ca),
 	       CLASS_NOT_YET_VALID, 1, 9);
-	trust_free(trust);
+	trust_free(&trust);
 	struct pki_spec old_root = {
 		.subject = "CN=Old Root", .key = PKI_P256_A, .ca = true, .not_after = past};
 	const struct pki_cert *root = pki_make(&old_root);
@@ -562,7 +562,7 @@ static void dates_count_for_every_certificate_of_the_path(void)
 	CU_ASSERT_EQUAL(verdict->findings[0].at_s, past);
 	CU_ASSERT_EQUAL(verdict->path_count, 2);
 	verdict_unref(&verdict);
-	trust_free(old);
+	trust_free(&old);
 }
 
 static void a_verdict_holds_exactly_as_long_as_it_says(void)
@@ -593,7 +593,7 @@ static void a_verdict_holds_exactly_as_long_as_it_says(void)
 		CU_ASSERT_EQUAL(verdict->holds_until_s, rows[i].until);
 		verdict_unref(&verdict);
 	}
-	trust_free(trust);
+	trust_free(&trust);
 }
 
 static void all_faults_are_kept_and_the_gravest_is_first(void)
@@ -630,7 +630,7 @@ static void all_faults_are_kept_and_the_gravest_is_first(void)
 	CU_ASSERT_EQUAL(verdict->depth, 1);
 	CU_ASSERT_EQUAL(verdict->path_count, 3);
 	verdict_unref(&verdict);
-	trust_free(trust);
+	trust_free(&trust);
 }
 
 static void without_a_path_everybodys_own_faults_are_found(void)
@@ -652,7 +652,7 @@ static void without_a_path_everybodys_own_faults_are_found(void)
 	CU_ASSERT_EQUAL(verdict->path_count, 0);
 	CU_ASSERT_PTR_NULL(verdict->anchor_file);
 	verdict_unref(&verdict);
-	trust_free(trust);
+	trust_free(&trust);
 }
 
 static void of_several_paths_the_faultless_one_is_taken(void)
@@ -697,7 +697,7 @@ static void a_leaf_that_is_an_anchor_has_to_be_self_signed(void)
 	verdict_unref(&verdict);
 	/* Its rules hold all the same. */
 	expect_at(trust, CERTS(own), own->not_after + 1, CLASS_EXPIRED, 0, 10, 1);
-	trust_free(trust);
+	trust_free(&trust);
 	spec.anchors[0] = pki_leaf();
 	expect_with(spec, CERTS(pki_leaf()), CLASS_UNKNOWN_ISSUER, 0, 20);
 }
@@ -725,7 +725,7 @@ static void work_beyond_the_limit_is_a_verdict_of_its_own(void)
 	verdict = pki_judge(trust, der, 32, PKI_NOW);
 	CU_ASSERT_EQUAL(verdict->class, CLASS_OK);
 	verdict_unref(&verdict);
-	trust_free(trust);
+	trust_free(&trust);
 }
 
 static void steps_are_bounded_where_signatures_are_not_the_cost(void)
@@ -745,7 +745,7 @@ static void steps_are_bounded_where_signatures_are_not_the_cost(void)
 	CU_ASSERT_EQUAL(verdict->class, CLASS_LIMIT_EXCEEDED);
 	CU_ASSERT(verdict->signature_checks <= 32);
 	verdict_unref(&verdict);
-	trust_free(trust);
+	trust_free(&trust);
 }
 
 static void single_verdicts_carry_their_class(void)

@@ -144,7 +144,7 @@ static struct verdict *run_case(const json_t *test)
 		CU_ASSERT_EQUAL(peer_judge(&verdict, trust, chain, case_time(test)), E_OK);
 		chain_unref(&chain);
 	}
-	trust_free(trust);
+	trust_free(&trust);
 	for (i = 0; i < count; i++) {
 		gnutls_free((void *)der[i].data);
 	}

@@ -46,7 +46,7 @@ static void refused(char *path, const char *words)
 		printf("\n    %s", diag.first->text);
 	}
 	diag_release(&diag);
-	trust_free(trust);
+	trust_free(&trust);
 }
 
 static void files_that_give_no_anchor_are_refused_where_they_are_named(void)
@@ -103,7 +103,7 @@ static void purposes_are_names_or_oids(void)
 		CU_ASSERT_EQUAL(trust != NULL, rows[i].good);
 		CU_ASSERT_EQUAL(diag.errors, rows[i].good ? 0 : 1);
 		diag_release(&diag);
-		trust_free(trust);
+		trust_free(&trust);
 	}
 }
 
@@ -130,7 +130,7 @@ static void each_certificate_is_one_anchor_in_the_order_of_the_files(void)
 	gnutls_free(name.data);
 	CU_ASSERT_STRING_EQUAL(trust_anchor_at(trust, 1)->subject, "CN=Intermediate,O=Test");
 	diag_release(&diag);
-	trust_free(trust);
+	trust_free(&trust);
 }
 
 /* The warnings for one anchor, as one text. */
@@ -150,7 +150,7 @@ static void warns(const struct pki_cert *anchor, const char *words)
 		}
 	}
 	diag_release(&diag);
-	trust_free(trust);
+	trust_free(&trust);
 }
 
 static void operators_are_warned_of_anchors_that_will_not_do(void)
@@ -208,7 +208,7 @@ static void all_that_can_change_a_verdict_changes_the_id(void)
 		}
 	}
 	for (size_t i = 0; i < COUNT; i++) {
-		trust_free(trusts[i]);
+		trust_free(&trusts[i]);
 	}
 	char *path = pki_file(pki_pem(pki_root()->der));
 	struct diag diag;
@@ -217,9 +217,11 @@ static void all_that_can_change_a_verdict_changes_the_id(void)
 	struct trust *same = load(&path, 1, "clientAuth", &diag);
 	diag_release(&diag);
 	CU_ASSERT_EQUAL(memcmp(trust_id(one), trust_id(same), 32), 0);
-	trust_free(one);
-	trust_free(same);
-	trust_free(NULL);
+	trust_free(&one);
+	trust_free(&same);
+	struct trust *none = NULL;
+	trust_free(&none);
+	CU_ASSERT_PTR_NULL(none);
 }
 
 static void hundreds_of_anchors_are_found_by_name(void)
@@ -245,7 +247,7 @@ static void hundreds_of_anchors_are_found_by_name(void)
 	CU_ASSERT_EQUAL(verdict->signature_checks, 1);
 	CU_ASSERT_STRING_EQUAL(verdict->path[1].subject, "CN=CA 217");
 	verdict_unref(&verdict);
-	trust_free(trust);
+	trust_free(&trust);
 }
 
 static const struct unit_test tests[] = {
