@@ -37,8 +37,16 @@ struct config_labels {
 
 enum verify_mode { VERIFY_NONE, VERIFY_OPTIONAL, VERIFY_REQUIRED, VERIFY_PASSTHROUGH };
 enum profile { PROFILE_LEGACY, PROFILE_MEDIUM, PROFILE_HIGH };
-enum service_mode { MODE_TCP };
-enum deny_mode { DENY_ALERT };
+enum service_mode { MODE_TCP, MODE_HTTP };
+enum deny_mode { DENY_ALERT, DENY_HTTP };
+enum sni_host { SNI_HOST_SERVICE, SNI_HOST_EXACT, SNI_HOST_OFF };
+enum requests_mode { REQUESTS_NONE, REQUESTS_DENIED, REQUESTS_ALL };
+enum forwarded_mode { FORWARDED_X, FORWARDED_RFC7239, FORWARDED_NONE };
+enum balance_mode { BALANCE_ROUND_ROBIN, BALANCE_LEAST_CONNECTIONS };
+enum proxy_protocol_mode { PROXY_PROTOCOL_NONE, PROXY_PROTOCOL_V2 };
+enum upstream_verify { UPSTREAM_VERIFY_REQUIRED, UPSTREAM_VERIFY_NONE };
+enum identity_absent { ABSENT_DEFAULT, ABSENT_EMPTY, ABSENT_OMIT, ABSENT_NONE };
+enum route_require { REQUIRE_NOTHING, REQUIRE_VERIFIED };
 enum record_mode { RECORD_BEFORE_TRAFFIC, RECORD_ASYNC };
 enum tolerate_mode { TOLERATE_NONE, TOLERATE_ALL, TOLERATE_LIST };
 
@@ -83,12 +91,72 @@ struct config_client {
 
 struct config_server {
 	struct config_text address; /* HOST:PORT, [IPv6]:PORT or unix:/path; checked for shape */
+	unsigned weight;            /* 1-256; default 1 */
+	bool backup;                /* only when no other server is up */
+};
+
+struct config_upstream_tls {
+	struct mark at; /* line 0: not given, plain */
+	enum upstream_verify verify;
+	struct mark verify_at;
+	struct config_texts ca;                /* PEM files; needed by `required` */
+	struct config_certificate certificate; /* ours; chain.text NULL: none is shown */
+	struct config_text server_name; /* SNI and the name to verify; NULL: the host of the server's address */
+};
+
+struct config_check {
+	struct mark at; /* line 0: not given, no active checks */
+	struct config_text path;
+	struct config_text host; /* Host sent; NULL: `host` of the upstream if set, else the server's address */
+	uint64_t interval_ms, timeout_ms;
+	unsigned unhealthy, healthy;     /* in a row */
+	unsigned expect_from, expect_to; /* status codes, both inclusive; "200-399" or "204" */
 };
 
 struct config_upstream {
-	struct mark at;
+	struct mark at; /* line 0: not given (quarantine, routes[].upstream) */
 	struct config_server *servers;
 	size_t server_count;
+	enum balance_mode balance;
+	enum proxy_protocol_mode proxy_protocol;
+	struct config_upstream_tls tls;
+	struct config_text host; /* sent to the back end; NULL: keep the client's */
+	struct config_check check;
+	unsigned failures;    /* passive: so many in a row take a server out; default 3 */
+	uint64_t back_off_ms; /* for so long, doubled each time up to 16 times; default 1s */
+	uint64_t resolve_ms;  /* host names are resolved again; default 30s */
+};
+
+struct config_route {
+	struct mark at;
+	struct config_text host;    /* exact or "*.rest", lower case; NULL: any */
+	struct config_text path;    /* prefix, begins with "/"; NULL */
+	struct config_text exact;   /* whole path; NULL. One of path, exact, host at least */
+	struct config_text rewrite; /* in place of the prefix, begins with "/"; NULL */
+	enum route_require require;
+	struct config_upstream upstream; /* at.line 0: the service's */
+};
+
+/* One element of identity_headers: `rfc9440`, or {preset: azure, only: [...], names: {X-ARR-ClientCert: X-Cert}}. */
+struct config_identity {
+	struct mark at;
+	struct config_text preset; /* checked: one of the known words */
+	struct config_texts only; /* header names of the preset; empty: all. http/identity.c checks them */
+	struct config_labels names; /* header of the preset: name in its place */
+	enum identity_absent absent;
+	struct config_texts
+		attributes; /* akamai: subject, cn, sha256, issuer in place of the certificate; empty: complete */
+};
+
+struct config_header {
+	struct config_text name;
+	struct config_text value; /* a template; event/template.c checks it */
+	bool unverified;          /* also of a certificate that was not verified */
+};
+
+struct config_status {
+	struct config_text class; /* "default" or a class of peer/classes.def; checked */
+	unsigned status;          /* 400-599 */
 };
 
 struct config_service {
@@ -103,14 +171,37 @@ struct config_service {
 	struct config_tls tls;
 	struct config_client client;
 	enum service_mode mode;
-	enum deny_mode deny;
+	enum deny_mode deny; /* http only in mode http */
+	struct mark deny_at;
 	bool connection_end;
 	struct config_upstream upstream;
+
+	struct config_upstream quarantine; /* at.line 0: none */
+
+	/* mode http alone; given in mode tcp they are an error */
+	struct config_status *statuses; /* of denials with deny: http */
+	size_t status_count;
+	struct config_text redirect; /* absolute http or https URL for those that are denied; NULL: none; needs deny: http */
+	enum sni_host sni_host;
+	struct config_route *routes;
+	size_t route_count;
+	struct config_identity *identities;
+	size_t identity_count;
+	struct config_header *headers;
+	size_t header_count;
+	struct config_text event_id_header; /* default "X-TLS-Event-Id" */
+	enum forwarded_mode forwarded;      /* default x-forwarded */
+	enum requests_mode requests;
+	bool request_query;        /* the query goes into request events, too */
+	uint64_t body_limit_bytes; /* of requests; UINT64_MAX: none, the default (null) */
 };
 
 struct config_listener {
-	struct config_text bind;      /* HOST:PORT, [IPv6]:PORT or unix:/path; checked for shape */
-	unsigned mode;                /* of the unix socket; 0: left to the umask */
+	struct config_text bind; /* HOST:PORT, [IPv6]:PORT or unix:/path; checked for shape */
+	unsigned mode;           /* of the unix socket; 0: left to the umask */
+	struct config_texts
+		proxy_protocol; /* networks (10.0.0.0/8, fd00::/8, or "unix" for every peer of a unix socket)
+	                                     * whose PROXY header is believed, and needed; empty: none is read */
 	struct config_texts services; /* names; empty: every service */
 };
 
@@ -121,6 +212,9 @@ struct config_limits {
 	uint64_t client_hello_bytes;
 	uint64_t certificate_chain_bytes;
 	uint64_t certificates;
+	uint64_t request_line_bytes; /* 8 KiB */
+	uint64_t head_bytes;         /* of requests and responses; 32 KiB */
+	uint64_t head_fields;        /* of requests, responses and trailers; 100; 256 at most */
 };
 
 struct config_timeouts {
@@ -128,6 +222,9 @@ struct config_timeouts {
 	uint64_t idle_ms;
 	uint64_t drain_ms;
 	uint64_t park_ms;
+	uint64_t header_ms;  /* a request's head, from its first byte; 10s */
+	uint64_t request_ms; /* each further KiB of a request's body; 30s */
+	uint64_t upstream_ms; /* for the response's head, and for each further part of its body; 60s */
 };
 
 struct config {

@@ -51,6 +51,32 @@ int event_encode_handshake(struct buf *out, const struct event_source *from,
 int event_encode_minimal(struct buf *out, const struct event_source *from,
                          const struct handshake *hs);
 
+/* request and request-denied. */
+struct request_event {
+	char id[ID_MAX + 1];
+	const char *connection;   /* id of the handshake */
+	bool denied;              /* action request-denied; outcome failure */
+	enum denied_by denied_by; /* with `denied`: route, authority or request */
+	const char *detail;       /* with `denied`: a few words, static; NULL */
+	int64_t start_us, end_us; /* head complete; last byte of the answer */
+	uint64_t duration_ns;
+	struct endpoint source, destination, peer;
+	const struct event_service *service;
+	/* As the client sent them, any byte but those that the parser refuses; empty: unknown. */
+	struct slice method;
+	struct slice host; /* without port */
+	struct slice path;
+	struct slice query;                     /* only where the service allows it; without "?" */
+	unsigned status;                        /* of the answer; 0: none was sent */
+	uint64_t request_bytes, response_bytes; /* of the bodies */
+	const char *upstream;                   /* address of the server it went to; NULL */
+	enum peer_class class;                  /* of the connection's handshake */
+	bool verified;
+	struct slice user_name; /* empty unless verified */
+};
+int event_encode_request(struct buf *out, const struct event_source *from,
+                         const struct request_event *request);
+
 /* connection-end. */
 struct connection_end {
 	char id[ID_MAX + 1];

@@ -20,6 +20,7 @@ enum decision {
 	DECISION_ALLOW_TOLERATED,
 	DECISION_ALLOW_ANONYMOUS,
 	DECISION_ALLOW_UNVERIFIED,
+	DECISION_QUARANTINE,
 	DECISION_COUNT
 };
 enum denied_by {
@@ -28,6 +29,9 @@ enum denied_by {
 	DENIED_BY_HANDSHAKE,
 	DENIED_BY_LIMIT,
 	DENIED_BY_SHUTDOWN,
+	DENIED_BY_ROUTE,     /* a request alone */
+	DENIED_BY_AUTHORITY, /* a request alone */
+	DENIED_BY_REQUEST,   /* a request alone: malformed or beyond a limit */
 	DENIED_BY_COUNT
 };
 enum possession { POSSESSION_UNSET, POSSESSION_PROVEN, POSSESSION_FAILED, POSSESSION_NOT_REACHED };
@@ -58,8 +62,12 @@ struct event_service {
 
 struct handshake {
 	char id[ID_MAX + 1];
-	int64_t start_us; /* wall clock at accept */
-	int64_t end_us;   /* wall clock at handshake_finish(): event.end and @timestamp */
+	/* Egress: we are the client, the chain and verdict are the server's, source is our own address and destination the server's;
+	 * hello is unset but for the server_name that we sent. */
+	bool egress;
+	const char *connection; /* egress: id of the ingress handshake it is for; NULL: a health check */
+	int64_t start_us;       /* wall clock at accept */
+	int64_t end_us;         /* wall clock at handshake_finish(): event.end and @timestamp */
 	uint64_t duration_ns;
 	int64_t client_hello_us; /* from accept to the whole ClientHello; -1: none came */
 	int64_t handshake_us;    /* from ClientHello to the end of the handshake; -1 */
@@ -68,6 +76,8 @@ struct handshake {
 	struct endpoint source;
 	struct endpoint destination; /* the address the client spoke to */
 	struct endpoint peer; /* TCP peer where a PROXY header changed the source; family 0 otherwise */
+	const char *const *omitted_headers; /* identity headers that had to be left out; NULL with 0 */
+	size_t omitted_header_count;
 	uint64_t source_bytes;      /* received until now */
 	uint64_t destination_bytes; /* sent until now */
 

@@ -29,6 +29,11 @@ struct trust;
  * `diag` got an error; E_NOMEM. Nothing of `client` is kept. */
 int trust_new(struct trust **out, const struct config_client *client, const char *file,
               struct diag *diag);
+/* The same for the servers of one upstream: its CAs, purpose serverAuth, profile medium, and the name that the leaf has to carry: a
+ * dNSName by RFC 9525 6.3 (one left-most wildcard label, no CN fallback) or, where `name` is an address, an iPAddress. Another one is a finding
+ * `wrong_name`. `verify: none`: no anchors, so that verdicts are not_checked. `name` is copied. */
+int trust_new_server(struct trust **out, const struct config_upstream_tls *config, const char *name,
+                     const char *file, struct diag *diag);
 /* Takes *trust and leaves NULL there; NULL is fine. */
 void trust_free(struct trust **trust);
 

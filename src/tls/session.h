@@ -17,7 +17,9 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
+#include "base/buf.h"
 #include "base/slice.h"
+#include "tls/client.h"
 #include "tls/creds.h"
 #include "tls/hello.h"
 
@@ -70,6 +72,16 @@ enum tls_failure {
 int tls_session_new(struct tls_session **out, const struct tls_owner *ops, void *owner,
                     const struct tls_limits *limits, struct hello *hello,
                     struct negotiated *negotiated);
+/* The client's side, to a server of an upstream. `server_name` NULL: no SNI. `resume` is what tls_session_ticket() gave for this server,
+ * or empty. No ClientHello is parsed and owner->choose is not called; owner->presented is called with what the server showed, and not
+ * on a resumed session (the caller keeps that chain with the ticket). The server's certificate is not judged here: the handshake is
+ * completed, the caller judges before it sends a byte. */
+int tls_session_new_client(struct tls_session **out, const struct tls_owner *ops, void *owner,
+                           const struct tls_limits *limits, const struct tls_client *client,
+                           const char *server_name, struct slice resume,
+                           struct negotiated *negotiated);
+/* Of a client's session: what resumes it, appended to `out`; false: nothing new came since the last call. TLS 1.3 tickets come with the first reads. */
+bool tls_session_ticket(struct tls_session *s, struct buf *out);
 /* Frees without a word to the peer. NULL is fine. */
 void tls_session_free(struct tls_session **session);
 

@@ -19,7 +19,7 @@ ROOMS = {
     "net": ["base", "config/config.h"],
     "tls": ["base", "config/config.h"],
     "peer": ["base", "config/config.h"],
-    "http": ["base"],
+    "http": ["base", "config/config.h"],
     "event": ["base", "tls/hello.h", "peer/classes.h", "peer/classes.def", "peer/chain.h", "peer/verdict.h"],
     "filter": ["base", "event"],
     "policy": ["base", "config/config.h", "event", "peer", "filter", "tls/hello.h"],
