@@ -11,12 +11,23 @@ static void deny(struct handshake *hs, enum denied_by by)
 	hs->denied_by = by;
 }
 
-static void decide_absent(struct handshake *hs, enum verify_mode verify)
+/* Who did not pass: out, or where the service wants to have them. */
+static void refuse(struct handshake *hs, const struct policy *policy)
 {
+	if (policy->quarantine) {
+		hs->decision = DECISION_QUARANTINE;
+	} else {
+		deny(hs, DENIED_BY_VERIFY);
+	}
+}
+
+static void decide_absent(struct handshake *hs, const struct policy *policy)
+{
+	enum verify_mode verify = policy->verify;
 	hs->class = verify == VERIFY_NONE ? CLASS_NOT_REQUESTED : CLASS_NO_CERTIFICATE;
 	hs->code = peer_class_row(hs->class)->code_leaf;
 	if (verify == VERIFY_REQUIRED) {
-		deny(hs, DENIED_BY_VERIFY);
+		refuse(hs, policy);
 	} else {
 		hs->decision = DECISION_ALLOW_ANONYMOUS;
 	}
@@ -37,8 +48,8 @@ static void decide_presented(struct handshake *hs, const struct policy *policy, 
 	hs->class = hs->verdict->class;
 	hs->code = hs->verdict->code;
 	if (hs->class == CLASS_LIMIT_EXCEEDED) {
-		/* Nothing is known of the certificate: not even passthrough has a verdict to
-		 * hand on. */
+		/* Nothing is known of the certificate: not even passthrough or a quarantine has a
+		 * verdict to hand on. */
 		deny(hs, DENIED_BY_LIMIT);
 		return;
 	}
@@ -55,7 +66,7 @@ static void decide_presented(struct handshake *hs, const struct policy *policy, 
 	if (all_tolerated(hs)) {
 		hs->decision = DECISION_ALLOW_TOLERATED;
 	} else {
-		deny(hs, DENIED_BY_VERIFY);
+		refuse(hs, policy);
 	}
 }
 
@@ -79,7 +90,7 @@ void policy_decide(struct handshake *hs, const struct policy *policy, int64_t no
 	if (hs->presented) {
 		decide_presented(hs, policy, now_s);
 	} else {
-		decide_absent(hs, policy->verify);
+		decide_absent(hs, policy);
 	}
 }
 

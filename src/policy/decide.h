@@ -13,6 +13,7 @@
 struct policy {
 	enum verify_mode verify;
 	const struct tolerate *tolerate;
+	bool quarantine; /* the service has one for those whom it would deny */
 };
 
 /* Sets class, code, decision, denied_by, tolerated, verified of a handshake that was completed,
@@ -27,9 +28,12 @@ struct policy {
  *                       certificate that was not checked
  *   passthrough:        allow_unverified; `tolerate` is not looked at
  *
+ * With `quarantine` what would be denied by `verify` becomes quarantine; a limit denies still.
+ *
  * The class stays what it is, tolerated or not. */
 void policy_decide(struct handshake *hs, const struct policy *policy, int64_t now_s);
-/* The same for a handshake that ended early with `class`; always deny. A class of a judged
+/* The same for a handshake that ended early with `class`; always deny, for a quarantine takes
+ * nobody whose handshake was not completed. A class of a judged
  * certificate (malformed_certificate, possession_failed, unsupported_key) is denied by `verify`,
  * limit_exceeded by `limit`, shutdown by `shutdown`, others by `handshake`. `detail` is static
  * or NULL. */

@@ -99,8 +99,9 @@ static int build_service(struct service *service, const struct config *config,
 	int tolerate = tolerate_new(&service->tolerate, &from->client.tolerate, file, diag);
 	int upstream = upstream_new(&service->upstream, &from->upstream, file, diag);
 	int tls = build_tls(service, file, diag);
-	service->policy =
-		(struct policy){.verify = from->client.verify, .tolerate = service->tolerate};
+	service->policy = (struct policy){.verify = from->client.verify,
+	                                  .tolerate = service->tolerate,
+	                                  .quarantine = from->quarantine.at.line > 0};
 	service->event = (struct event_service){.name = from->name.text,
 	                                        .verify_mode = verify_names[from->client.verify]};
 	int labels = encode_labels(config, from, &service->event.labels);

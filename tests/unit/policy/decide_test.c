@@ -54,17 +54,21 @@ static struct handshake dirty(void)
 	};
 }
 
-static struct handshake decide(enum verify_mode verify, const struct tolerate *tolerate,
-                               struct verdict *verdict)
+static struct handshake decide_by(const struct policy *policy, struct verdict *verdict)
 {
 	struct handshake hs = dirty();
-	struct policy policy = {verify, tolerate};
-	hs.requested = verify != VERIFY_NONE;
+	hs.requested = policy->verify != VERIFY_NONE;
 	hs.presented = verdict != NULL;
 	hs.possession = verdict == NULL ? POSSESSION_UNSET : POSSESSION_PROVEN;
 	hs.verdict = verdict;
-	policy_decide(&hs, &policy, NOW);
+	policy_decide(&hs, policy, NOW);
 	return hs;
+}
+
+static struct handshake decide(enum verify_mode verify, const struct tolerate *tolerate,
+                               struct verdict *verdict)
+{
+	return decide_by(&(struct policy){.verify = verify, .tolerate = tolerate}, verdict);
 }
 
 static void expect(const struct handshake *hs, enum peer_class class, enum decision decision,
@@ -136,6 +140,49 @@ static void every_mode_decides_every_class(void)
 			}
 		}
 	}
+	tolerate_free(&none);
+	tolerate_free(&all);
+}
+
+/* A service with a quarantine decides as it would without, but for who is denied by `verify`. */
+static void a_quarantine_takes_whom_verify_would_deny_and_nobody_else(void)
+{
+	struct tolerate *none = compile(TOLERATE_NONE, NULL);
+	struct tolerate *all = compile(TOLERATE_ALL, NULL);
+	unsigned taken = 0;
+	unsigned limited = 0;
+	for (unsigned i = 0; i <= CLASS_COUNT; i++) {
+		enum peer_class class = (enum peer_class)i;
+		bool absent = i == CLASS_COUNT;
+		bool finding = class < CLASS_NO_CERTIFICATE || class == CLASS_LIMIT_EXCEEDED;
+		if (!absent && !finding && class != CLASS_OK && class != CLASS_NOT_CHECKED) {
+			continue;
+		}
+		struct verdict verdict = verdict_of(&class, finding && !absent ? 1 : 0);
+		if (!absent) {
+			verdict.class = class;
+			verdict.code = peer_class_row(class)->code_leaf;
+		}
+		for (size_t k = absent ? 0 : 1; k < sizeof(modes) / sizeof(modes[0]); k++) {
+			for (int tolerant = 0; tolerant < 2; tolerant++) {
+				struct policy policy = {.verify = modes[k],
+				                        .tolerate = tolerant == 1 ? all : none};
+				struct verdict *judged = absent ? NULL : &verdict;
+				struct handshake without = decide_by(&policy, judged);
+				policy.quarantine = true;
+				struct handshake with = decide_by(&policy, judged);
+				bool caught = without.denied_by == DENIED_BY_VERIFY;
+				expect(&with, without.class,
+				       caught ? DECISION_QUARANTINE : without.decision,
+				       caught ? DENIED_BY_NOBODY : without.denied_by);
+				CU_ASSERT_EQUAL(with.tolerated, without.tolerated);
+				taken += caught ? 1 : 0;
+				limited += with.denied_by == DENIED_BY_LIMIT ? 1 : 0;
+			}
+		}
+	}
+	CU_ASSERT(taken > 2);
+	CU_ASSERT_EQUAL(limited, 6); /* three modes, tolerant or not */
 	tolerate_free(&none);
 	tolerate_free(&all);
 }
@@ -240,6 +287,8 @@ static const struct unit_test tests[] = {
 	{"an absent certificate is refused by required alone",
          an_absent_certificate_is_refused_by_required_alone},
 	{"every mode decides every class", every_mode_decides_every_class},
+	{"a quarantine takes whom verify would deny, and nobody else",
+         a_quarantine_takes_whom_verify_would_deny_and_nobody_else},
 	{"one finding that is not tolerated denies", one_finding_that_is_not_tolerated_denies},
 	{"as many findings as there can be are all asked for",
          as_many_findings_as_there_can_be_are_all_asked_for},
