@@ -12,7 +12,7 @@
 
 #define LABEL_NAME_MAX 64
 #define LABEL_VALUE_MAX 256
-#define OPTIONS_MAX 128
+#define OPTIONS_MAX 256
 
 static void bind_group(struct binder *b, const char *group, char *base, const struct yaml_node *map,
                        struct mark at);
@@ -244,7 +244,9 @@ static void bind_preset(struct binder *b, const struct config_option *o, char *b
 {
 	char group[OPTION_GROUP_MAX];
 	if (o->kind == OPTION_OBJECT) {
-		bind_group(b, option_group(group, o), base, NULL, (struct mark){0});
+		if (!o->optional) {
+			bind_group(b, option_group(group, o), base, NULL, (struct mark){0});
+		}
 		return;
 	}
 	/* Members of a zeroed struct are empty already. */

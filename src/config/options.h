@@ -54,6 +54,8 @@ struct config_option {
 	bool brief; /* ELEMENTS: an element may be the value of its first option alone */
 
 	bool required;
+	bool optional;        /* OBJECT: left out, none of it has a default, and its mark stays at line 0 */
+	const char *like;     /* OBJECT: the group whose options are the same; the reference tells them there */
 	bool nullable;        /* null says the same as leaving it out */
 	const char *preset;   /* the default as it would be written; NULL: none */
 	const char *computed; /* the default in words, when it depends on other things (defaults.c) */

@@ -99,6 +99,8 @@ static bool is_absent(const struct config_option *o, const char *base)
 		return o->min > 0 && ((const struct config_texts *)member)->count == 0;
 	case OPTION_MODE:
 		return load(base, o) == 0;
+	case OPTION_OBJECT:
+		return o->optional && ((const struct mark *)(base + o->mark - 1))->line == 0;
 	default:
 		return false;
 	}
