@@ -15,6 +15,7 @@
 
 #include "base/slice.h"
 
+struct event_service;
 struct link;
 struct shard;
 struct snapshot;
@@ -24,7 +25,8 @@ enum link_failure {
 	LINK_UNREACHABLE, /* refused, no route, nobody home */
 	LINK_TIMEOUT,     /* timeouts.connect, for connecting and handshake together */
 	LINK_TLS,         /* no handshake came about */
-	LINK_UNTRUSTED    /* the server is not who it should be */
+	LINK_UNTRUSTED,   /* the server is not who it should be */
+	LINK_RECORD /* its event could not be made durable: our fault, no other server does better */
 };
 
 struct link_ops {
@@ -37,7 +39,8 @@ struct link_ops {
 };
 
 struct link_purpose {
-	struct snapshot *snapshot; /* a reference is taken for the link's life */
+	struct snapshot *snapshot;           /* a reference is taken for the link's life */
+	const struct event_service *service; /* of the event; the snapshot keeps it */
 	const char *connection;    /* id of the ingress handshake; copied; NULL: a check */
 	struct slice proxy_header; /* to send first; copied */
 	bool check;                /* leave an event only when the outcome changed */
