@@ -21,6 +21,7 @@
 #include "proxy/close_reason.h"
 #include "proxy/relay.h"
 #include "proxy/snapshot.h"
+#include "proxy/upstream.h"
 #include "tls/session.h"
 
 struct shard;
@@ -61,7 +62,7 @@ struct conn {
 	uint64_t discarded;    /* while REFUSED */
 	uint64_t last_byte_ns; /* while RELAY: any direction */
 	size_t server;         /* upstream server in use */
-	size_t servers_tried;
+	struct upstream_tried tried;
 	struct relay relay;
 };
 

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "proxy/conn.h"
@@ -12,22 +13,34 @@
 /* RFC 8446 6.2: internal_error, "unrelated to the peer": the client learns that it was not its certificate. */
 #define ALERT_INTERNAL_ERROR 80
 
-static void try_next(struct conn *c);
+/* `why` the server before failed; NULL: none was tried. */
+static void try_next(struct conn *c, const char *why);
 
 /* Who is on call hears of a dead back end from the log, and once in a while only. */
-static void warn(struct conn *c, size_t server, const char *why)
+static void warn(struct conn *c, const char *why)
 {
 	struct upstream *upstream = c->service->upstream;
-	if (c->servers_tried == upstream_count(upstream) && upstream_should_warn(upstream)) {
-		log_warning(
-			"service %s: no back end could be reached; the last one tried was %s: %s",
-			c->service->event.name, upstream_name(upstream, server), why);
+	if (!upstream_should_warn(upstream)) {
+		return;
 	}
+	if (why == NULL) {
+		log_warning("service %s: no back end is up", c->service->event.name);
+		return;
+	}
+	log_warning("service %s: no back end could be reached; the last one tried was %s: %s",
+	            c->service->event.name, upstream_name(upstream, c->server), why);
 }
 
-static size_t server_in_turn(const struct conn *c)
+static void start(struct conn *c)
 {
-	return (c->server + c->servers_tried - 1) % upstream_count(c->service->upstream);
+	upstream_succeeded(c->service->upstream, c->server);
+	relay_start(c);
+}
+
+static void failed(struct conn *c)
+{
+	upstream_failed(c->service->upstream, c->server, clock_mono_ns());
+	c->relay.fd = -1;
 }
 
 static void on_writable(struct ev_loop *loop, struct ev_io *io, int events)
@@ -36,30 +49,27 @@ static void on_writable(struct ev_loop *loop, struct ev_io *io, int events)
 	struct conn *c = io->data;
 	ev_io_stop(loop, io);
 	if (upstream_connected(c->relay.fd) == E_OK) {
-		relay_start(c);
+		start(c);
 		return;
 	}
-	warn(c, server_in_turn(c), strerror(errno));
+	const char *why = strerror(errno);
 	close(c->relay.fd);
-	c->relay.fd = -1;
-	try_next(c);
+	failed(c);
+	try_next(c, why);
 }
 
-static void give_up(struct conn *c)
-{
-	connection_end_record(c, CLOSE_UPSTREAM_UNREACHABLE, false);
-	conn_refuse(c, ALERT_INTERNAL_ERROR);
-}
-
-static void try_next(struct conn *c)
+static void try_next(struct conn *c, const char *why)
 {
 	struct upstream *upstream = c->service->upstream;
-	while (c->servers_tried < upstream_count(upstream)) {
-		c->servers_tried++;
-		size_t i = server_in_turn(c);
-		int err = upstream_connect(upstream, i, &c->relay.fd);
+	for (;;) {
+		size_t next = upstream_pick(upstream, &c->tried, clock_mono_ns());
+		if (next == UPSTREAM_NOBODY) {
+			break;
+		}
+		c->server = next;
+		int err = upstream_connect(upstream, next, &c->relay.fd);
 		if (err == E_OK) {
-			relay_start(c);
+			start(c);
 			return;
 		}
 		if (err == E_AGAIN) {
@@ -69,22 +79,23 @@ static void try_next(struct conn *c)
 			conn_timer(c, snapshot_config(c->snapshot)->timeouts.connect_ms);
 			return;
 		}
-		warn(c, i, strerror(errno));
-		c->relay.fd = -1;
+		why = strerror(errno);
+		failed(c);
 	}
-	give_up(c);
+	warn(c, why);
+	connection_end_record(c, CLOSE_UPSTREAM_UNREACHABLE, false);
+	conn_refuse(c, ALERT_INTERNAL_ERROR);
 }
 
 void conn_connect(struct conn *c)
 {
 	if (c->state == CONN_CONNECT) { /* the connect timer: this server does not answer */
-		warn(c, server_in_turn(c), "no answer within timeouts.connect");
 		ev_io_stop(c->shard->loop, &c->relay.io);
 		close(c->relay.fd);
-		c->relay.fd = -1;
-	} else {
-		c->state = CONN_CONNECT;
-		c->server = upstream_first(c->service->upstream);
+		failed(c);
+		try_next(c, "no answer within timeouts.connect");
+		return;
 	}
-	try_next(c);
+	c->state = CONN_CONNECT;
+	try_next(c, NULL);
 }

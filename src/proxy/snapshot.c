@@ -97,7 +97,7 @@ static int build_service(struct service *service, const struct config *config,
 	service->config = from;
 	int trust = trust_new(&service->trust, &from->client, file, diag);
 	int tolerate = tolerate_new(&service->tolerate, &from->client.tolerate, file, diag);
-	int upstream = upstream_new(&service->upstream, &from->upstream, file, diag);
+	int upstream = upstream_new(&service->upstream, &from->upstream, from->name.text, file, diag);
 	int tls = build_tls(service, file, diag);
 	service->policy = (struct policy){.verify = from->client.verify,
 	                                  .tolerate = service->tolerate,
