@@ -24,6 +24,8 @@ struct snapshot {
 	size_t service_count;
 	struct listener_routes *listeners;
 	size_t listener_count;
+	struct upstream **upstreams; /* the services' */
+	size_t upstream_count;
 	struct audit_file *files;
 	size_t file_count;
 };
@@ -97,7 +99,12 @@ static int build_service(struct service *service, const struct config *config,
 	service->config = from;
 	int trust = trust_new(&service->trust, &from->client, file, diag);
 	int tolerate = tolerate_new(&service->tolerate, &from->client.tolerate, file, diag);
-	int upstream = upstream_new(&service->upstream, &from->upstream, from->name.text, file, diag);
+	int upstream =
+		upstream_new(&service->upstream, &from->upstream, from->name.text, file, diag);
+	int quarantine = from->quarantine.at.line == 0
+	                         ? E_OK
+	                         : upstream_new(&service->quarantine, &from->quarantine,
+	                                        from->name.text, file, diag);
 	int tls = build_tls(service, file, diag);
 	service->policy = (struct policy){.verify = from->client.verify,
 	                                  .tolerate = service->tolerate,
@@ -111,7 +118,7 @@ static int build_service(struct service *service, const struct config *config,
 			from->at, "the labels of service %s are longer than %d bytes or one of them than 1,024",
 			from->name.text, EVENT_LABELS_MAX);
 	}
-	const int all[] = {trust, tolerate, upstream, tls, labels};
+	const int all[] = {trust, tolerate, upstream, quarantine, tls, labels};
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
 		if (all[i] != E_OK) {
 			return all[i];
@@ -124,6 +131,7 @@ static void release_service(struct service *service)
 {
 	tls_service_free(&service->tls);
 	upstream_free(&service->upstream);
+	upstream_free(&service->quarantine);
 	tolerate_free(&service->tolerate);
 	trust_free(&service->trust);
 	free((void *)service->event.labels.data);
@@ -263,6 +271,33 @@ static int seal(struct snapshot *s, struct diag *diag)
 	return E_OK;
 }
 
+/* --- the back ends of all --- */
+
+static int add_upstream(struct snapshot *s, struct upstream *upstream)
+{
+	if (upstream == NULL) {
+		return E_OK;
+	}
+	struct upstream **upstreams =
+		reallocarray(s->upstreams, s->upstream_count + 1, sizeof(struct upstream *));
+	if (upstreams == NULL) {
+		return E_NOMEM;
+	}
+	s->upstreams = upstreams;
+	upstreams[s->upstream_count++] = upstream;
+	return E_OK;
+}
+
+static int collect_upstreams(struct snapshot *s)
+{
+	int err = E_OK;
+	for (size_t i = 0; err == E_OK && i < s->service_count; i++) {
+		err = add_upstream(s, s->services[i].upstream);
+		err = err == E_OK ? add_upstream(s, s->services[i].quarantine) : err;
+	}
+	return err;
+}
+
 /* --- the whole --- */
 
 static int build(struct snapshot *s, struct diag *diag)
@@ -286,6 +321,9 @@ static int build(struct snapshot *s, struct diag *diag)
 		err = build_routes(s, &s->listeners[s->listener_count],
 		                   &s->config->listeners[s->listener_count]);
 	}
+	if (err == E_OK) {
+		err = collect_upstreams(s);
+	}
 	return err == E_OK ? seal(s, diag) : err;
 }
 
@@ -300,6 +338,7 @@ static void destroy(struct snapshot *s)
 	free((void *)s->labels.data);
 	free(s->services);
 	free(s->listeners);
+	free(s->upstreams);
 	free(s->files);
 	config_free(&s->config);
 	free(s);
@@ -367,6 +406,17 @@ const struct listener_routes *snapshot_listener(const struct snapshot *s, size_t
 {
 	BUG_IF(i >= s->listener_count);
 	return &s->listeners[i];
+}
+
+size_t snapshot_upstream_count(const struct snapshot *s)
+{
+	return s->upstream_count;
+}
+
+struct upstream *snapshot_upstream(const struct snapshot *s, size_t i)
+{
+	BUG_IF(i >= s->upstream_count);
+	return s->upstreams[i];
 }
 
 struct slice snapshot_labels(const struct snapshot *s)

@@ -26,6 +26,7 @@ struct service {
 	struct policy policy;
 	struct tls_service *tls;
 	struct upstream *upstream;
+	struct upstream *quarantine; /* NULL: none */
 	struct event_service event;
 };
 
@@ -56,6 +57,9 @@ uint64_t snapshot_epoch(const struct snapshot *s);
 const uint8_t *snapshot_sha256(const struct snapshot *s);
 size_t snapshot_listener_count(const struct snapshot *s);
 const struct listener_routes *snapshot_listener(const struct snapshot *s, size_t i);
+/* Every upstream of every service, in the order of the file; the service's own before its quarantine. */
+size_t snapshot_upstream_count(const struct snapshot *s);
+struct upstream *snapshot_upstream(const struct snapshot *s, size_t i);
 /* The node's labels, encoded, for entries without a service. */
 struct slice snapshot_labels(const struct snapshot *s);
 /* What was read, for audit.config. */
