@@ -26,13 +26,27 @@ void input_release(struct input *in)
 bool input_fill(struct input *in, int fd, uint8_t scratch[static INPUT_SCRATCH_LEN])
 {
 	BUG_IF(input_unread(in) != 0);
+	return input_more(in, fd, scratch);
+}
+
+bool input_more(struct input *in, int fd, uint8_t scratch[static INPUT_SCRATCH_LEN])
+{
+	size_t rest = input_unread(in);
+	BUG_IF(rest >= INPUT_SCRATCH_LEN);
 	if (in->eof || in->error != 0 || in->dry) {
 		return false;
 	}
+	if (rest > 0) { /* it may be in the scratch memory already */
+		memmove(scratch, in->data + in->off, rest);
+	}
 	input_release(in);
+	if (rest > 0) {
+		in->data = scratch;
+		in->len = rest;
+	}
 	ssize_t n;
 	do {
-		n = recv(fd, scratch, INPUT_SCRATCH_LEN, 0);
+		n = recv(fd, scratch + rest, INPUT_SCRATCH_LEN - rest, 0);
 	} while (n == -1 && errno == EINTR);
 	if (n == -1) {
 		if (errno == EAGAIN) {
@@ -47,9 +61,9 @@ bool input_fill(struct input *in, int fd, uint8_t scratch[static INPUT_SCRATCH_L
 		return false;
 	}
 	in->data = scratch;
-	in->len = (size_t)n;
+	in->len = rest + (size_t)n;
 	in->received += (uint64_t)n;
-	in->dry = n < INPUT_SCRATCH_LEN;
+	in->dry = in->len < INPUT_SCRATCH_LEN;
 	return true;
 }
 

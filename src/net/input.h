@@ -35,6 +35,9 @@ static inline size_t input_unread(const struct input *in)
 }
 /* recv() once into `scratch` when nothing is unread. False: nothing came (see eof, error). */
 bool input_fill(struct input *in, int fd, uint8_t scratch[static INPUT_SCRATCH_LEN]);
+/* The same behind what is unread, which is kept and has to be shorter than the scratch memory. It is not counted against the budget:
+ * the caller bounds it. */
+bool input_more(struct input *in, int fd, uint8_t scratch[static INPUT_SCRATCH_LEN]);
 /* As recv(2), from the buffer, filling it when empty. -1 with EAGAIN, EMSGSIZE (over budget) or the socket's errno. */
 ssize_t input_pull(struct input *in, int fd, uint8_t scratch[static INPUT_SCRATCH_LEN], void *to,
                    size_t len);

@@ -58,7 +58,7 @@ void limits_free(struct limits **limits)
 	*limits = NULL;
 }
 
-/* False: a unix socket, which has no address to count by. */
+/* False: a unix socket or an unknown source, which has no address to count by. */
 static bool key_of(const struct sockaddr *peer, uint64_t key[2])
 {
 	key[0] = key[1] = 0;
@@ -144,13 +144,8 @@ enum limits_answer limits_acquire(struct limits *limits, const struct sockaddr *
 	return answer;
 }
 
-void limits_release(struct limits *limits, const struct sockaddr *peer)
+static void release_source(struct limits *limits, const uint64_t key[2])
 {
-	BUG_IF(atomic_fetch_sub_explicit(&limits->count, 1, memory_order_relaxed) == 0);
-	uint64_t key[2];
-	if (!key_of(peer, key)) {
-		return;
-	}
 	struct stripe *stripe;
 	struct source **at = find(limits, key, &stripe);
 	BUG_IF(*at == NULL || (*at)->count == 0);
@@ -160,6 +155,31 @@ void limits_release(struct limits *limits, const struct sockaddr *peer)
 		free(gone);
 	}
 	pthread_mutex_unlock(&stripe->lock);
+}
+
+enum limits_answer limits_move(struct limits *limits, const struct sockaddr *from,
+                               const struct sockaddr *to, uint64_t per_source)
+{
+	uint64_t key[2];
+	if (key_of(to, key)) {
+		enum limits_answer answer = acquire_source(limits, key, per_source);
+		if (answer != LIMITS_GRANTED) {
+			return answer;
+		}
+	}
+	if (key_of(from, key)) {
+		release_source(limits, key);
+	}
+	return LIMITS_GRANTED;
+}
+
+void limits_release(struct limits *limits, const struct sockaddr *peer)
+{
+	BUG_IF(atomic_fetch_sub_explicit(&limits->count, 1, memory_order_relaxed) == 0);
+	uint64_t key[2];
+	if (key_of(peer, key)) {
+		release_source(limits, key);
+	}
 }
 
 uint64_t limits_count(const struct limits *limits)

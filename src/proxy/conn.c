@@ -12,6 +12,8 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "net/io_wait.h"
+#include "proxy/announced.h"
+#include "proxy/endpoint.h"
 #include "proxy/judge.h"
 #include "proxy/shard.h"
 
@@ -20,25 +22,6 @@
 #define FLIGHT_REST_BYTES (64 * 1024)
 
 /* --- small parts --- */
-
-static void endpoint_of(struct endpoint *out, const struct sockaddr *sa)
-{
-	*out = (struct endpoint){.family = sa->sa_family};
-	if (sa->sa_family == AF_INET) {
-		const struct sockaddr_in *in = (const struct sockaddr_in *)sa;
-		memcpy(out->ip, &in->sin_addr, 4);
-		out->port = ntohs(in->sin_port);
-	} else if (sa->sa_family == AF_INET6) {
-		const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)sa;
-		out->port = ntohs(in6->sin6_port);
-		if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr)) {
-			out->family = AF_INET;
-			memcpy(out->ip, in6->sin6_addr.s6_addr + 12, 4);
-		} else {
-			memcpy(out->ip, &in6->sin6_addr, 16);
-		}
-	}
-}
 
 void conn_wait(struct conn *c, int events)
 {
@@ -70,7 +53,7 @@ void conn_free(struct conn *c)
 	input_release(&c->input);
 	close(c->fd);
 	if (c->counted) {
-		limits_release(s->shared->limits, (const struct sockaddr *)&c->peer);
+		limits_release(s->shared->limits, (const struct sockaddr *)&c->counts_for);
 	}
 	if (c->previous != NULL) {
 		c->previous->next = c->next;
@@ -239,7 +222,7 @@ static bool sniff(struct conn *c)
 
 static void sniff_step(struct conn *c)
 {
-	if (!input_fill(&c->input, c->fd, c->shard->input)) {
+	if (input_unread(&c->input) == 0 && !input_fill(&c->input, c->fd, c->shard->input)) {
 		if (c->input.eof || c->input.error != 0) {
 			end_handshake(c, CLASS_PEER_CLOSED,
 			              c->input.eof ? "before the first byte"
@@ -251,6 +234,43 @@ static void sniff_step(struct conn *c)
 	if (sniff(c)) {
 		handshake_step(c);
 	}
+}
+
+static const char *limit_detail(enum limits_answer answer)
+{
+	switch (answer) {
+	case LIMITS_TOO_MANY:
+		return "too many connections";
+	case LIMITS_TOO_MANY_OF_SOURCE:
+		return "too many connections of this source";
+	default:
+		return "out of memory";
+	}
+}
+
+/* From here on its source is known: now it counts for it. */
+static void proxy_step(struct conn *c)
+{
+	struct sockaddr_storage source;
+	struct announced announced = announced_read(c, &source);
+	if (announced.step == ANNOUNCED_MORE) {
+		return;
+	}
+	if (announced.step == ANNOUNCED_FAILED) {
+		end_handshake(c, announced.class, announced.detail, -1);
+		return;
+	}
+	enum limits_answer answer =
+		limits_move(c->shard->shared->limits, (const struct sockaddr *)&c->counts_for,
+	                    (const struct sockaddr *)&source,
+	                    snapshot_config(c->snapshot)->limits.connections_per_source);
+	if (answer != LIMITS_GRANTED) {
+		end_handshake(c, CLASS_LIMIT_EXCEEDED, limit_detail(answer), -1);
+		return;
+	}
+	c->counts_for = source;
+	c->state = CONN_SNIFF;
+	sniff_step(c);
 }
 
 void conn_judged(struct conn *c)
@@ -319,6 +339,9 @@ static void on_client(struct ev_loop *loop, struct ev_io *io, int events)
 	struct conn *c = io->data;
 	input_ready(&c->input);
 	switch (c->state) {
+	case CONN_PROXY:
+		proxy_step(c);
+		return;
 	case CONN_SNIFF:
 		sniff_step(c);
 		return;
@@ -355,6 +378,7 @@ static void on_timer(struct ev_loop *loop, struct ev_timer *timer, int events)
 	(void)events;
 	struct conn *c = timer->data;
 	switch (c->state) {
+	case CONN_PROXY:
 	case CONN_SNIFF:
 	case CONN_HANDSHAKE:
 		end_handshake(c, CLASS_TIMEOUT, NULL, -1);
@@ -376,8 +400,7 @@ static void on_timer(struct ev_loop *loop, struct ev_timer *timer, int events)
 
 /* --- the beginning --- */
 
-static struct conn *conn_new(struct shard *s, unsigned listener, int fd,
-                             const struct sockaddr *peer, socklen_t len)
+static struct conn *conn_new(struct shard *s, unsigned listener, int fd)
 {
 	struct conn *c = calloc(1, sizeof(*c));
 	struct handshake *hs = calloc(1, sizeof(*hs));
@@ -393,7 +416,6 @@ static struct conn *conn_new(struct shard *s, unsigned listener, int fd,
 	c->alert = -1;
 	c->snapshot = snapshot_ref(s->snapshot);
 	c->start_ns = clock_mono_ns();
-	memcpy(&c->peer, peer, len);
 	const struct config *config = snapshot_config(c->snapshot);
 	input_init(&c->input,
 	           config->limits.client_hello_bytes + config->limits.client_hello_bytes / 8 + 512);
@@ -410,7 +432,7 @@ static struct conn *conn_new(struct shard *s, unsigned listener, int fd,
 	return c;
 }
 
-static void describe(struct conn *c)
+static void describe(struct conn *c, const struct sockaddr *peer)
 {
 	struct handshake *hs = c->hs;
 	struct sockaddr_storage own;
@@ -423,24 +445,12 @@ static void describe(struct conn *c)
 	hs->tls.alert_sent = hs->tls.alert_received = -1;
 	hs->policy_epoch = snapshot_epoch(c->snapshot);
 	hs->policy_sha256 = snapshot_sha256(c->snapshot);
-	endpoint_of(&hs->source, (const struct sockaddr *)&c->peer);
+	endpoint_of(&hs->source, peer);
 	if (getsockname(c->fd, (struct sockaddr *)&own, &len) == 0) {
 		endpoint_of(&hs->destination, (const struct sockaddr *)&own);
 	}
 	c->source = hs->source;
 	c->destination = hs->destination;
-}
-
-static const char *limit_detail(enum limits_answer answer)
-{
-	switch (answer) {
-	case LIMITS_TOO_MANY:
-		return "too many connections";
-	case LIMITS_TOO_MANY_OF_SOURCE:
-		return "too many connections of this source";
-	default:
-		return "out of memory";
-	}
 }
 
 void conn_accept(struct shard *s, unsigned listener, int fd, const struct sockaddr *peer,
@@ -449,18 +459,22 @@ void conn_accept(struct shard *s, unsigned listener, int fd, const struct sockad
 	BUG_IF(!worker_is_current(s->worker));
 	struct conn *c = NULL;
 	/* What cannot be recorded is not begun. */
-	if (!journal_healthy(s->shared->journal) ||
-	    (c = conn_new(s, listener, fd, peer, len)) == NULL) {
+	if (!journal_healthy(s->shared->journal) || (c = conn_new(s, listener, fd)) == NULL) {
 		atomic_fetch_add_explicit(&s->refused, 1, memory_order_relaxed);
 		close(fd);
 		return;
 	}
-	describe(c);
+	describe(c, peer);
 	const struct config *config = snapshot_config(c->snapshot);
 	uint64_t most = atomic_load_explicit(&s->shared->connections_max, memory_order_relaxed);
 	most = config->limits.connections < most ? config->limits.connections : most;
-	enum limits_answer answer = limits_acquire(s->shared->limits, peer, most,
-	                                           config->limits.connections_per_source);
+	c->state = announced_wanted(c, peer) ? CONN_PROXY : CONN_SNIFF;
+	if (c->state == CONN_SNIFF) {
+		memcpy(&c->counts_for, peer, len);
+	}
+	enum limits_answer answer =
+		limits_acquire(s->shared->limits, (const struct sockaddr *)&c->counts_for, most,
+	                       config->limits.connections_per_source);
 	if (answer != LIMITS_GRANTED) {
 		end_handshake(c, CLASS_LIMIT_EXCEEDED, limit_detail(answer), -1);
 		return;

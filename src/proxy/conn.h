@@ -1,10 +1,11 @@
 /* One accepted connection, from its first byte to its last.
  *
- *   SNIFF ──▶ HANDSHAKE ──▶ PARKED ──▶ CONNECT ──▶ RELAY ──▶ gone
- *     │           │            │          │
- *     └───────────┴────────────┴──────────┴──▶ REFUSED (alert, SHUT_WR, discard until FIN) ──▶ gone
+ *   PROXY ──▶ SNIFF ──▶ HANDSHAKE ──▶ PARKED ──▶ CONNECT ──▶ RELAY ──▶ gone
+ *     │         │           │            │          │
+ *     └─────────┴───────────┴────────────┴──────────┴──▶ REFUSED (alert, SHUT_WR, discard until FIN) ──▶ gone
  *
- * handshake_finish() is called exactly once, on every way out of SNIFF and HANDSHAKE. A connection with a verdict is then
+ * PROXY is for peers that have to send a PROXY header (announced.h), others begin with SNIFF. handshake_finish() is called exactly
+ * once, on every way out of PROXY, SNIFF and HANDSHAKE. A connection with a verdict is then
  * parked until its event is durable; one without ends at once. No application byte passes before RELAY.
  *
  * Thread: its shard's worker. */
@@ -26,7 +27,15 @@
 
 struct shard;
 
-enum conn_state { CONN_SNIFF, CONN_HANDSHAKE, CONN_PARKED, CONN_CONNECT, CONN_RELAY, CONN_REFUSED };
+enum conn_state {
+	CONN_PROXY,
+	CONN_SNIFF,
+	CONN_HANDSHAKE,
+	CONN_PARKED,
+	CONN_CONNECT,
+	CONN_RELAY,
+	CONN_REFUSED
+};
 
 struct conn {
 	struct shard *shard;
@@ -40,7 +49,8 @@ struct conn {
 	unsigned listener;
 	bool counted;  /* in the limits table */
 	bool recorded; /* handshake_finish() was called */
-	struct sockaddr_storage peer;
+	struct sockaddr_storage
+		counts_for; /* while `counted`: the source in the limits table; AF_UNSPEC: not known yet */
 	struct snapshot *snapshot; /* a reference: the configuration that this connection lives by */
 	const struct service *service; /* NULL until the ClientHello is read */
 

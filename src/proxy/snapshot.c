@@ -8,6 +8,7 @@
 #include "base/bug.h"
 #include "base/err.h"
 #include "base/file.h"
+#include "net/proxy_protocol.h"
 #include "proxy/upstream.h"
 #include "tls/creds.h"
 #include "tls/digest.h"
@@ -317,6 +318,12 @@ static int build(struct snapshot *s, struct diag *diag)
 		                        &s->config->services[s->service_count], diag);
 		err = err == E_OK ? one : err;
 	}
+	for (size_t i = 0; i < s->config->listener_count; i++) {
+		int one = networks_new(&s->listeners[i].proxies,
+		                       &s->config->listeners[i].proxy_protocol, s->config->path,
+		                       diag);
+		err = err == E_OK ? one : err;
+	}
 	for (; err == E_OK && s->listener_count < s->config->listener_count; s->listener_count++) {
 		err = build_routes(s, &s->listeners[s->listener_count],
 		                   &s->config->listeners[s->listener_count]);
@@ -333,6 +340,7 @@ static void destroy(struct snapshot *s)
 		release_service(&s->services[i]);
 	}
 	for (size_t i = 0; s->listeners != NULL && i < s->config->listener_count; i++) {
+		networks_free(&s->listeners[i].proxies);
 		free(s->listeners[i].names);
 	}
 	free((void *)s->labels.data);

@@ -17,6 +17,7 @@
 #include "policy/tolerate.h"
 
 struct tls_service;
+struct networks;
 struct upstream;
 
 struct service {
@@ -41,6 +42,7 @@ struct listener_routes {
 	struct route_name *names;
 	size_t name_count;
 	const struct service *fallback; /* the default service; NULL: unknown names are refused */
+	struct networks *proxies; /* whose PROXY header is believed, and needed; NULL: nobody's */
 };
 
 struct snapshot;
