@@ -32,6 +32,21 @@ static void every_class_has_a_whole_row(void)
 	CU_ASSERT_EQUAL(peer_class_by_name(""), CLASS_COUNT);
 }
 
+static void no_sentence_about_a_server_speaks_of_a_client(void)
+{
+	for (unsigned i = 0; i < CLASS_COUNT; i++) {
+		const struct peer_class_row *row = peer_class_row((enum peer_class)i);
+		const char *server = peer_class_sentence((enum peer_class)i, true);
+		CU_ASSERT_STRING_EQUAL(peer_class_sentence((enum peer_class)i, false),
+		                       row->sentence);
+		CU_ASSERT_PTR_NULL(strstr(server, "client"));
+		CU_ASSERT_PTR_NULL(strstr(row->sentence, "server cert"));
+		/* The same start in both, so that events can name an issuer instead of the peer. */
+		CU_ASSERT_EQUAL(strncmp(row->sentence, "the client certificate", 22) == 0,
+		                strncmp(server, "the server certificate", 22) == 0);
+	}
+}
+
 static void precedence_is_the_documented_one(void)
 {
 	static const char *const order[] = {
@@ -83,6 +98,8 @@ static void the_documentation_is_the_table(void)
 
 static const struct unit_test tests[] = {
 	{"every class has a whole row", every_class_has_a_whole_row},
+	{"no sentence about a server speaks of a client",
+         no_sentence_about_a_server_speaks_of_a_client},
 	{"precedence is the documented one", precedence_is_the_documented_one},
 	{"the documentation is the table", the_documentation_is_the_table},
 };
