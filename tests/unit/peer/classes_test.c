@@ -32,7 +32,7 @@ static void every_class_has_a_whole_row(void)
 	CU_ASSERT_EQUAL(peer_class_by_name(""), CLASS_COUNT);
 }
 
-static void no_sentence_about_a_server_speaks_of_a_client(void)
+static void no_sentence_about_a_back_end_speaks_of_a_client(void)
 {
 	for (unsigned i = 0; i < CLASS_COUNT; i++) {
 		const struct peer_class_row *row = peer_class_row((enum peer_class)i);
@@ -40,10 +40,10 @@ static void no_sentence_about_a_server_speaks_of_a_client(void)
 		CU_ASSERT_STRING_EQUAL(peer_class_sentence((enum peer_class)i, false),
 		                       row->sentence);
 		CU_ASSERT_PTR_NULL(strstr(server, "client"));
-		CU_ASSERT_PTR_NULL(strstr(row->sentence, "server cert"));
+		CU_ASSERT_PTR_NULL(strstr(row->sentence, "back end"));
 		/* The same start in both, so that events can name an issuer instead of the peer. */
 		CU_ASSERT_EQUAL(strncmp(row->sentence, "the client certificate", 22) == 0,
-		                strncmp(server, "the server certificate", 22) == 0);
+		                strncmp(server, "the back end certificate", 24) == 0);
 	}
 }
 
@@ -98,8 +98,8 @@ static void the_documentation_is_the_table(void)
 
 static const struct unit_test tests[] = {
 	{"every class has a whole row", every_class_has_a_whole_row},
-	{"no sentence about a server speaks of a client",
-         no_sentence_about_a_server_speaks_of_a_client},
+	{"no sentence about a back end speaks of a client",
+         no_sentence_about_a_back_end_speaks_of_a_client},
 	{"precedence is the documented one", precedence_is_the_documented_one},
 	{"the documentation is the table", the_documentation_is_the_table},
 };
