@@ -76,7 +76,7 @@ struct http_head {
 	struct slice method;
 	enum http_verb verb;
 	struct slice target; /* as written */
-	struct slice path; /* of origin-form and absolute-form, "*" of asterisk-form; "/" for an empty one */
+	struct slice path; /* of origin-form and absolute-form; "/" for an empty one, but "*" of OPTIONS for the whole server */
 	struct slice query; /* with its "?"; empty: none */
 	struct slice authority; /* of Host, and the same as the target's if that is absolute: host and port as written */
 	struct slice host; /* of it, without port; an IPv6 address in its brackets */
@@ -92,10 +92,10 @@ struct http_head {
 	enum http_framing framing;
 	uint64_t length; /* HTTP_LENGTH */
 	bool close;      /* the connection does not persist after this message (RFC 9112 9.3) */
-	bool expect_continue; /* request: Expect: 100-continue of an HTTP/1.1 client */
+	bool expect_continue; /* request: Expect: 100-continue of an HTTP/1.1 client that has content to send */
 	bool upgrade; /* Connection names upgrade, and an Upgrade field is there; HTTP/1.1 alone */
 	/* HTTP_BAD */
-	unsigned bad_status; /* request: 400, 414, 417, 431, 501, 505 */
+	unsigned bad_status; /* request: 400, 414, 417, 431, 501, 505; trailer: 400, 431; response: 502 */
 	const char *bad;     /* a few words, static */
 };
 
