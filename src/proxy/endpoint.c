@@ -22,6 +22,20 @@ void endpoint_of(struct endpoint *out, const struct sockaddr *sa)
 	}
 }
 
+void endpoint_sockaddr(struct sockaddr_storage *out, const struct endpoint *endpoint)
+{
+	*out = (struct sockaddr_storage){.ss_family = (sa_family_t)endpoint->family};
+	if (endpoint->family == AF_INET) {
+		struct sockaddr_in *in = (struct sockaddr_in *)out;
+		memcpy(&in->sin_addr, endpoint->ip, 4);
+		in->sin_port = htons(endpoint->port);
+	} else if (endpoint->family == AF_INET6) {
+		struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)out;
+		memcpy(&in6->sin6_addr, endpoint->ip, 16);
+		in6->sin6_port = htons(endpoint->port);
+	}
+}
+
 void endpoint_own(struct endpoint *out, int fd)
 {
 	struct sockaddr_storage sa = {.ss_family = 0};
