@@ -62,7 +62,8 @@ static void decide_presented(struct handshake *hs, const struct policy *policy, 
 		hs->decision = DECISION_ALLOW_UNVERIFIED;
 		return;
 	}
-	hs->tolerated = tolerate_match(policy->tolerate, hs->verdict, now_s);
+	hs->tolerated =
+		policy->tolerate == NULL ? 0 : tolerate_match(policy->tolerate, hs->verdict, now_s);
 	if (all_tolerated(hs)) {
 		hs->decision = DECISION_ALLOW_TOLERATED;
 	} else {

@@ -12,8 +12,8 @@
 
 struct policy {
 	enum verify_mode verify;
-	const struct tolerate *tolerate;
-	bool quarantine; /* the service has one for those whom it would deny */
+	const struct tolerate *tolerate; /* NULL: nothing is tolerated */
+	bool quarantine;                 /* the service has one for those whom it would deny */
 };
 
 /* Sets class, code, decision, denied_by, tolerated, verified of a handshake that was completed,

@@ -47,7 +47,7 @@ void conn_free(struct conn *c)
 	BUG_IF(c->hs != NULL);
 	ev_io_stop(s->loop, &c->io);
 	ev_timer_stop(s->loop, &c->timer);
-	shard_unpark(s, c);
+	shard_unpark(s, &c->park);
 	relay_release(&c->relay, s->loop, false);
 	tls_session_free(&c->tls);
 	input_release(&c->input);
@@ -95,6 +95,15 @@ static void end_handshake(struct conn *c, enum peer_class class, const char *det
 	conn_refuse(c, alert);
 }
 
+/* A handshake that failed before the service was chosen presented nothing that could be judged. */
+static struct judge judge_of(const struct conn *c)
+{
+	if (c->service == NULL) {
+		return (struct judge){.cache = c->shard->cache};
+	}
+	return (struct judge){c->service->trust, &c->service->policy, c->shard->cache};
+}
+
 static void handshake_failed(struct conn *c)
 {
 	if (c->input.over) {
@@ -107,7 +116,8 @@ static void handshake_failed(struct conn *c)
 		end_handshake(c, CLASS_PEER_CLOSED, "inside of a record", -1);
 		return;
 	}
-	struct judged judged = judge_failure(c->hs, c->service, c->shard->cache, c->tls);
+	struct judge judge = judge_of(c);
+	struct judged judged = judge_failure(c->hs, &judge, c->tls);
 	if (judged.verdict) { /* an unusable certificate, or a failed proof: as any other denial from here */
 		conn_judged(c);
 		return;
@@ -169,10 +179,12 @@ static const struct tls_owner tls_owner = {
 
 static void handshake_step(struct conn *c)
 {
+	struct judge judge;
 	switch (tls_session_handshake(c->tls)) {
 	case TLS_DONE:
 		c->input.budget = UINT64_MAX; /* it bounded the handshake */
-		judge_complete(c->hs, c->service, c->shard->cache, c->tls);
+		judge = judge_of(c);
+		judge_complete(c->hs, &judge, c->tls);
 		conn_judged(c);
 		return;
 	case TLS_AGAIN_READ:
@@ -294,12 +306,12 @@ void conn_judged(struct conn *c)
 		conn_durable(c);
 		return;
 	}
-	if (c->ticket >= journal_failed_from(c->shard->producer)) { /* no wake-up will tell of it */
+	if (shard_is_lost(c->shard, c->park.ticket)) {
 		conn_journal_failed(c);
 		return;
 	}
 	conn_timer(c, snapshot_config(c->snapshot)->timeouts.park_ms);
-	shard_park(c->shard, c);
+	shard_park(c->shard, &c->park);
 }
 
 void conn_durable(struct conn *c)
@@ -316,6 +328,18 @@ void conn_journal_failed(struct conn *c)
 {
 	conn_close(c, CLOSE_JOURNAL_FAILED);
 }
+
+static void on_durable(void *owner)
+{
+	conn_durable(owner);
+}
+
+static void on_lost(void *owner)
+{
+	conn_journal_failed(owner);
+}
+
+static const struct parked_ops park_ops = {.durable = on_durable, .lost = on_lost};
 
 void conn_cut(struct conn *c)
 {
@@ -420,6 +444,8 @@ static struct conn *conn_new(struct shard *s, unsigned listener, int fd)
 	input_init(&c->input,
 	           config->limits.client_hello_bytes + config->limits.client_hello_bytes / 8 + 512);
 	relay_init(&c->relay);
+	c->park.ops = &park_ops;
+	c->park.owner = c;
 	ev_io_init(&c->io, on_client, fd, 0);
 	ev_timer_init(&c->timer, on_timer, 0, 0);
 	c->io.data = c->timer.data = c;

@@ -20,6 +20,7 @@
 #include "event/handshake.h"
 #include "net/input.h"
 #include "proxy/close_reason.h"
+#include "proxy/parked.h"
 #include "proxy/relay.h"
 #include "proxy/snapshot.h"
 #include "proxy/upstream.h"
@@ -40,9 +41,7 @@ enum conn_state {
 struct conn {
 	struct shard *shard;
 	struct conn *previous, *next;
-	struct conn *park_previous, *park_next;
-	bool parked; /* in the shard's list, waiting for `ticket` */
-	uint64_t ticket;
+	struct parked park; /* of its handshake's event */
 
 	enum conn_state state;
 	int fd;

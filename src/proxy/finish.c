@@ -9,17 +9,6 @@
 #include "proxy/conn.h"
 #include "proxy/shard.h"
 
-static bool submit(struct shard *s, const struct buf *body, uint64_t *ticket)
-{
-	int err = body->err != E_OK ? body->err
-	                            : journal_submit(s->producer, buf_slice(body), ticket);
-	if (err != E_OK) {
-		return false;
-	}
-	s->last_ticket = *ticket;
-	return true;
-}
-
 static void release(struct conn *c)
 {
 	chain_unref(&c->hs->chain);
@@ -54,7 +43,7 @@ bool handshake_finish(struct conn *c)
 		event_encode_minimal(&body, &s->source, hs);
 		c->allowed = false; /* as this event says */
 	}
-	bool recorded = submit(s, &body, &c->ticket);
+	bool recorded = shard_submit(s, &body, &c->park.ticket);
 	if (recorded) {
 		atomic_fetch_add_explicit(&s->handshakes, 1, memory_order_relaxed);
 	} else {
@@ -93,7 +82,7 @@ void connection_end_record(struct conn *c, enum close_reason reason, bool always
 	buf_init_fixed(&body, s->event, sizeof(s->event));
 	event_encode_connection_end(&body, &s->source, &end);
 	uint64_t ticket;
-	if (!submit(s, &body, &ticket)) {
+	if (!shard_submit(s, &body, &ticket)) {
 		log_error("out of memory: the end of connection %s is not on the record", c->id);
 	}
 }

@@ -12,10 +12,10 @@ static int64_t now_s(void)
 }
 
 /* False: out of memory. */
-static bool look_up(struct handshake *hs, const struct service *service, struct peer_cache *cache)
+static bool look_up(struct handshake *hs, const struct judge *judge)
 {
 	uint64_t before_ns = clock_mono_ns();
-	int err = peer_cache_judge(cache, &hs->verdict, service->trust, hs->chain, now_s());
+	int err = peer_cache_judge(judge->cache, &hs->verdict, judge->trust, hs->chain, now_s());
 	hs->verify_us = (int64_t)((clock_mono_ns() - before_ns) / 1000);
 	return err == E_OK;
 }
@@ -29,26 +29,24 @@ void judge_end(struct handshake *hs, enum peer_class class, const char *detail)
 	policy_end(hs, class, detail);
 }
 
-void judge_complete(struct handshake *hs, const struct service *service, struct peer_cache *cache,
-                    const struct tls_session *tls)
+void judge_complete(struct handshake *hs, const struct judge *judge, const struct tls_session *tls)
 {
 	if (hs->presented) {
 		/* A completed handshake with a certificate has its CertificateVerify checked: GnuTLS sees to it, and we look. */
-		BUG_IF(!tls_session_possession_proven(tls));
+		BUG_IF(!hs->tls.resumed && !tls_session_possession_proven(tls));
 		hs->possession = POSSESSION_PROVEN;
-		if (!look_up(hs, service, cache)) {
+		if (!look_up(hs, judge)) {
 			judge_end(hs, CLASS_INTERNAL_ERROR, "out of memory");
 			return;
 		}
 	}
-	policy_decide(hs, &service->policy, now_s());
+	policy_decide(hs, judge->policy, now_s());
 }
 
 /* A leaf that nobody can prove anything with: malformed, or of a kind that TLS does not know. The verdict is kept then. */
-static bool judge_unusable(struct handshake *hs, const struct service *service,
-                           struct peer_cache *cache)
+static bool judge_unusable(struct handshake *hs, const struct judge *judge)
 {
-	if (!look_up(hs, service, cache)) {
+	if (!look_up(hs, judge)) {
 		return false;
 	}
 	enum peer_class class = hs->verdict->class;
@@ -71,10 +69,10 @@ static bool judge_as(struct handshake *hs, enum peer_class class, const char *de
 }
 
 /* The certificate's own fault if our reading of it finds one; else it is the library's word or a failed proof. */
-static bool judge_certificate(struct handshake *hs, const struct service *service,
-                              struct peer_cache *cache, enum tls_failure failure)
+static bool judge_certificate(struct handshake *hs, const struct judge *judge,
+                              enum tls_failure failure)
 {
-	if (judge_unusable(hs, service, cache)) {
+	if (judge_unusable(hs, judge)) {
 		return true;
 	}
 	if (failure == TLS_FAILURE_POSSESSION) {
@@ -84,8 +82,8 @@ static bool judge_certificate(struct handshake *hs, const struct service *servic
 	return judge_as(hs, CLASS_MALFORMED_CERTIFICATE, "the TLS library cannot read it");
 }
 
-struct judged judge_failure(struct handshake *hs, const struct service *service,
-                            struct peer_cache *cache, const struct tls_session *tls)
+struct judged judge_failure(struct handshake *hs, const struct judge *judge,
+                            const struct tls_session *tls)
 {
 	static const struct {
 		enum peer_class class;
@@ -112,7 +110,7 @@ struct judged judge_failure(struct handshake *hs, const struct service *service,
 	enum tls_failure failure = tls_session_failure(tls);
 	BUG_IF(failure == TLS_FAILURE_NONE);
 	if ((failure == TLS_FAILURE_CERTIFICATE || failure == TLS_FAILURE_POSSESSION) &&
-	    judge_certificate(hs, service, cache, failure)) {
+	    judge_certificate(hs, judge, failure)) {
 		return (struct judged){.verdict = true};
 	}
 	if (failure == TLS_FAILURE_CERTIFICATES_LIMIT) {

@@ -152,34 +152,52 @@ static void drain(struct shard *s, uint64_t deadline_ms)
 
 /* --- parking --- */
 
-void shard_park(struct shard *s, struct conn *c)
+bool shard_submit(struct shard *s, const struct buf *body, uint64_t *ticket)
 {
-	c->parked = true;
-	c->park_next = NULL;
-	c->park_previous = s->parked_last;
-	if (s->parked_last != NULL) {
-		s->parked_last->park_next = c;
-	} else {
-		s->parked_first = c;
+	int err = body->err != E_OK ? body->err
+	                            : journal_submit(s->producer, buf_slice(body), ticket);
+	if (err != E_OK) {
+		return false;
 	}
-	s->parked_last = c;
+	s->last_ticket = *ticket;
+	return true;
 }
 
-void shard_unpark(struct shard *s, struct conn *c)
+bool shard_is_lost(const struct shard *s, uint64_t ticket)
 {
-	if (!c->parked) {
+	return ticket >= journal_failed_from(s->producer);
+}
+
+void shard_park(struct shard *s, struct parked *parked)
+{
+	BUG_IF(parked->waiting);
+	BUG_IF(s->parked_last != NULL && s->parked_last->ticket > parked->ticket);
+	parked->waiting = true;
+	parked->next = NULL;
+	parked->previous = s->parked_last;
+	if (s->parked_last != NULL) {
+		s->parked_last->next = parked;
+	} else {
+		s->parked_first = parked;
+	}
+	s->parked_last = parked;
+}
+
+void shard_unpark(struct shard *s, struct parked *parked)
+{
+	if (!parked->waiting) {
 		return;
 	}
-	c->parked = false;
-	if (c->park_previous != NULL) {
-		c->park_previous->park_next = c->park_next;
+	parked->waiting = false;
+	if (parked->previous != NULL) {
+		parked->previous->next = parked->next;
 	} else {
-		s->parked_first = c->park_next;
+		s->parked_first = parked->next;
 	}
-	if (c->park_next != NULL) {
-		c->park_next->park_previous = c->park_previous;
+	if (parked->next != NULL) {
+		parked->next->previous = parked->previous;
 	} else {
-		s->parked_last = c->park_previous;
+		s->parked_last = parked->previous;
 	}
 }
 
@@ -188,19 +206,16 @@ static void release_parked(struct shard *s)
 	/* In this order: what became durable in between is not taken for failed. */
 	uint64_t failed_from = journal_failed_from(s->producer);
 	uint64_t durable = journal_durable(s->producer);
+	/* From the ends, one at a time: who is told may take others along. */
 	while (s->parked_first != NULL && s->parked_first->ticket <= durable) {
-		struct conn *c = s->parked_first;
-		shard_unpark(s, c);
-		conn_durable(c);
+		struct parked *parked = s->parked_first;
+		shard_unpark(s, parked);
+		parked->ops->durable(parked->owner);
 	}
-	struct conn *c = s->parked_first;
-	while (c != NULL) {
-		struct conn *next = c->park_next;
-		if (c->ticket >= failed_from) {
-			shard_unpark(s, c);
-			conn_journal_failed(c);
-		}
-		c = next;
+	while (s->parked_last != NULL && s->parked_last->ticket >= failed_from) {
+		struct parked *parked = s->parked_last;
+		shard_unpark(s, parked);
+		parked->ops->lost(parked->owner);
 	}
 }
 

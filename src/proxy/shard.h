@@ -19,6 +19,7 @@
 #include "net/listener.h"
 #include "net/worker.h"
 #include "peer/cache.h"
+#include "proxy/parked.h"
 #include "proxy/snapshot.h"
 
 struct conn;
@@ -66,7 +67,7 @@ struct shard {
 
 	struct conn *conns; /* all of them, doubly linked */
 	uint64_t conn_count;
-	struct conn *parked_first, *parked_last; /* by ticket */
+	struct parked *parked_first, *parked_last; /* by ticket */
 
 	_Atomic uint64_t handshakes; /* recorded; read by main */
 	_Atomic uint64_t refused;    /* closed at accept, nothing could be recorded; read by main */
@@ -94,6 +95,11 @@ void shard_free(struct shard **s);
 
 /* A connection was freed: the drain may be over. For conn.c. */
 void shard_conn_gone(struct shard *s);
-/* The worker's turn of the journal: for conn.c to park in order of tickets. */
-void shard_park(struct shard *s, struct conn *c);
-void shard_unpark(struct shard *s, struct conn *c);
+/* Hands an encoded entry to the journal. False: there was no memory for it. */
+bool shard_submit(struct shard *s, const struct buf *body, uint64_t *ticket);
+/* The entry could not be written so far, and no wake-up will tell of it: do not park for it. */
+bool shard_is_lost(const struct shard *s, uint64_t ticket);
+/* Waits for the newest entry (parked->ticket): in order of tickets, so right after shard_submit(). */
+void shard_park(struct shard *s, struct parked *parked);
+/* Fine if it does not wait. */
+void shard_unpark(struct shard *s, struct parked *parked);
