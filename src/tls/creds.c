@@ -343,6 +343,10 @@ struct tls_certificate_info tls_service_certificate(const struct tls_service *se
 {
 	BUG_IF(i >= service->certificate_count);
 	const struct tls_certificate *leaf = &service->certificates[i];
-	return (struct tls_certificate_info){(const char *)leaf->subject.data, leaf->not_before_s,
-	                                     leaf->not_after_s};
+	return (struct tls_certificate_info){
+		.subject = (const char *)leaf->subject.data,
+		.not_before_s = leaf->not_before_s,
+		.not_after_s = leaf->not_after_s,
+		.der = slice_of(leaf->der.data, leaf->der.size),
+	};
 }

@@ -33,6 +33,7 @@ struct tls_certificate_info {
 	const char *subject; /* RFC 4514, the service's */
 	int64_t not_before_s;
 	int64_t not_after_s;
+	struct slice der; /* the leaf, the service's */
 };
 /* In the order of the configuration; `i` below its number of certificates. */
 struct tls_certificate_info tls_service_certificate(const struct tls_service *service, size_t i);
