@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "net/proxy_protocol.h"
+#include "proxy/announce.h"
 #include "proxy/upstream.h"
 #include "tls/creds.h"
 #include "tls/digest.h"
@@ -119,7 +120,8 @@ static int build_service(struct service *service, const struct config *config,
 			from->at, "the labels of service %s are longer than %d bytes or one of them than 1,024",
 			from->name.text, EVENT_LABELS_MAX);
 	}
-	const int all[] = {trust, tolerate, upstream, quarantine, tls, labels};
+	int announcer = tls == E_OK ? announcer_new(&service->announcer, from, service->tls) : E_OK;
+	const int all[] = {trust, tolerate, upstream, quarantine, tls, labels, announcer};
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
 		if (all[i] != E_OK) {
 			return all[i];
@@ -130,6 +132,7 @@ static int build_service(struct service *service, const struct config *config,
 
 static void release_service(struct service *service)
 {
+	announcer_free(&service->announcer);
 	tls_service_free(&service->tls);
 	upstream_free(&service->upstream);
 	upstream_free(&service->quarantine);

@@ -16,8 +16,9 @@
 #include "policy/decide.h"
 #include "policy/tolerate.h"
 
-struct tls_service;
+struct announcer;
 struct networks;
+struct tls_service;
 struct upstream;
 
 struct service {
@@ -29,6 +30,7 @@ struct service {
 	struct upstream *upstream;
 	struct upstream *quarantine; /* NULL: none */
 	struct event_service event;
+	struct announcer *announcer; /* NULL: no back end of it wants a PROXY header */
 };
 
 /* A name on a listener. Exact names stand before wildcards; the default service, if any, is apart. */
