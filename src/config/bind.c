@@ -71,23 +71,42 @@ static bool is_label_name(const char *name)
 	               len;
 }
 
-static bool is_label(struct binder *b, const struct yaml_node *node)
+static bool is_label(struct binder *b, const struct config_option *o, const struct yaml_node *node)
 {
 	char shown[QUOTE_MAX];
 	quote(shown, node->key);
 	if (!is_label_name(node->key)) {
 		binder_complain(b, node->key_at,
-		                "labels: the name %s is not 1 to %d letters, digits, _ or -", shown,
-		                LABEL_NAME_MAX);
+		                "%s: the name %s is not 1 to %d letters, digits, _ or -",
+		                option_name(o), shown, LABEL_NAME_MAX);
 		return false;
 	}
 	if (node->kind != YAML_SCALAR || yaml_is_null(node) || node->text[0] == '\0' ||
 	    strlen(node->text) > LABEL_VALUE_MAX) {
 		if (node->kind != YAML_BAD) {
 			binder_complain(b, node->at,
-			                "labels: the value of %s is not a text of 1 to %d bytes",
-			                shown, LABEL_VALUE_MAX);
+			                "%s: the value of %s is not a text of 1 to %d bytes",
+			                option_name(o), shown, LABEL_VALUE_MAX);
 		}
+		return false;
+	}
+	return true;
+}
+
+/* A map whose keys are names, not too many. */
+static bool is_named(struct binder *b, const struct config_option *o, const struct yaml_node *node)
+{
+	if (node->kind == YAML_BAD) {
+		return false;
+	}
+	if (node->kind != YAML_MAP) {
+		binder_complain(b, node->at, "%s: expected a map of names and values",
+		                option_name(o));
+		return false;
+	}
+	if (node->count > (size_t)o->max) {
+		binder_complain(b, node->at, "%s has more than %lld names", option_name(o),
+		                (long long)o->max);
 		return false;
 	}
 	return true;
@@ -97,17 +116,7 @@ static void bind_labels(struct binder *b, const struct config_option *o, char *b
                         const struct yaml_node *node)
 {
 	struct config_labels *labels = (struct config_labels *)(base + o->offset);
-	if (node->kind == YAML_BAD) {
-		return;
-	}
-	if (node->kind != YAML_MAP) {
-		binder_complain(b, node->at, "%s: expected a map of names and values",
-		                option_name(o));
-		return;
-	}
-	if (node->count > (size_t)o->max) {
-		binder_complain(b, node->at, "%s has more than %lld names", option_name(o),
-		                (long long)o->max);
+	if (!is_named(b, o, node)) {
 		return;
 	}
 	labels->items = calloc(node->count + 1, sizeof(labels->items[0]));
@@ -116,7 +125,7 @@ static void bind_labels(struct binder *b, const struct config_option *o, char *b
 		return;
 	}
 	for (const struct yaml_node *item = node->first; item != NULL; item = item->next) {
-		if (!is_label(b, item)) {
+		if (!is_label(b, o, item)) {
 			continue;
 		}
 		struct config_label *label = &labels->items[labels->count++];
@@ -188,6 +197,38 @@ static void bind_elements(struct binder *b, const struct config_option *o, char 
 	}
 }
 
+/* Each name of the map is an element: the name goes into the first option, and what is no map into the second. */
+static void bind_members(struct binder *b, const struct config_option *o, char *base,
+                         const struct yaml_node *node)
+{
+	char group[OPTION_GROUP_MAX];
+	if (!is_named(b, o, node)) {
+		return;
+	}
+	char *elements = calloc(node->count + 1, o->element_size);
+	if (elements == NULL) {
+		b->nomem = true;
+		return;
+	}
+	*(void **)(base + o->offset) = elements;
+	*(size_t *)(base + o->count - 1) = node->count;
+	option_group(group, o);
+	const struct config_option *key = option_next(group, NULL);
+	const struct config_option *value = option_next(group, key);
+	bool may_be_map = option_next(group, value) != NULL;
+	for (const struct yaml_node *item = node->first; item != NULL; item = item->next) {
+		struct yaml_node name = {.kind = YAML_SCALAR, .text = item->key, .at = item->key_at};
+		bind_option(b, key, elements, &name);
+		if (item->kind == YAML_MAP && may_be_map) {
+			bind_group(b, group, elements, item, item->at);
+		} else if (item->kind != YAML_BAD) {
+			bind_option(b, value, elements, item);
+			bind_group(b, group, elements, NULL, item->at);
+		}
+		elements += o->element_size;
+	}
+}
+
 static void bind_object(struct binder *b, const struct config_option *o, char *base,
                         const struct yaml_node *node)
 {
@@ -236,6 +277,12 @@ static void bind_option(struct binder *b, const struct config_option *o, char *b
 	case OPTION_ELEMENTS:
 		bind_elements(b, o, base, node);
 		return;
+	case OPTION_MEMBERS:
+		bind_members(b, o, base, node);
+		return;
+	case OPTION_RANGE:
+		scalar_range(b, o, base, node);
+		return;
 	}
 }
 
@@ -280,10 +327,24 @@ static void refuse_unknown(struct binder *b, const char *group, const struct yam
 	size_t n = 0;
 	const struct config_option *o = NULL;
 	while ((o = option_next(group, o)) != NULL && n < sizeof(known)) {
+		if (o->key) {
+			continue;
+		}
 		n += (size_t)snprintf(known + n, sizeof(known) - n, "%s%s", n == 0 ? "" : ", ",
 		                      option_name(o));
 	}
 	binder_complain(b, node->key_at, "unknown option %s: known are %s", shown, known);
+}
+
+/* Whether the map says mode: tcp. */
+static bool is_tcp(const struct yaml_node *map)
+{
+	for (const struct yaml_node *node = map->first; node != NULL; node = node->next) {
+		if (node->key != NULL && strcmp(node->key, "mode") == 0) {
+			return node->kind == YAML_SCALAR && strcmp(node->text, "tcp") == 0;
+		}
+	}
+	return false;
 }
 
 /* A group without a map takes its defaults; what it lacks was complained of by whoever has no map. */
@@ -306,11 +367,18 @@ static void bind_group(struct binder *b, const char *group, char *base, const st
 			continue;
 		}
 		seen[o - table] = true;
+		/* Whoever writes it believes that somebody looks inside the connection. */
+		if (o->http && is_tcp(map)) {
+			binder_complain(b, node->key_at,
+			                "%s needs mode: http, and this is mode: tcp",
+			                option_name(o));
+			continue;
+		}
 		bind_option(b, o, base, node);
 	}
 	const struct config_option *o = NULL;
 	while ((o = option_next(group, o)) != NULL) {
-		if (seen[o - table]) {
+		if (seen[o - table] || o->key) {
 			continue;
 		}
 		if (o->required) {

@@ -1,6 +1,7 @@
 /* Inside the binding: one scalar of the file into one member, and how a complaint is made.
  *
- * `base` is the struct that the option's offset counts from. After a complaint the member stays as it was.
+ * `base` is the struct that the option's offset counts from. After a complaint the member stays as it was; a text keeps its mark, to
+ * tell what is wrong from what is not there.
  * Thread: one at a time. */
 #pragma once
 
@@ -37,3 +38,5 @@ void scalar_number(struct binder *b, const struct config_option *o, char *base,
                    const struct yaml_node *node);
 void scalar_choice(struct binder *b, const struct config_option *o, char *base,
                    const struct yaml_node *node);
+void scalar_range(struct binder *b, const struct config_option *o, char *base,
+                  const struct yaml_node *node);

@@ -30,6 +30,18 @@ static int default_node(struct config *config, struct diag *diag)
 	return config->node.text == NULL ? E_NOMEM : E_OK;
 }
 
+/* RFC 7301 6: what a service of mode http speaks. */
+static int default_alpn(struct config_texts *alpn)
+{
+	alpn->items = calloc(1, sizeof(alpn->items[0]));
+	if (alpn->items == NULL) {
+		return E_NOMEM;
+	}
+	alpn->items[0].text = strdup("http/1.1");
+	alpn->count = 1;
+	return alpn->items[0].text == NULL ? E_NOMEM : E_OK;
+}
+
 int check_computed(struct config *config, struct diag *diag)
 {
 	int err = E_OK;
@@ -45,6 +57,10 @@ int check_computed(struct config *config, struct diag *diag)
 		struct config_client *client = &config->services[i].client;
 		if (client->ca_names_at.line == 0) {
 			client->ca_names = client->verify != VERIFY_PASSTHROUGH;
+		}
+		struct config_service *service = &config->services[i];
+		if (err == E_OK && service->mode == MODE_HTTP && service->tls.alpn.at.line == 0) {
+			err = default_alpn(&service->tls.alpn);
 		}
 	}
 	return err;
@@ -96,6 +112,16 @@ static void check_tolerate(const struct config *config, const struct config_clie
 	}
 }
 
+static bool has_closed_route(const struct config_service *service)
+{
+	for (size_t i = 0; i < service->route_count; i++) {
+		if (service->routes[i].require == REQUIRE_VERIFIED) {
+			return true;
+		}
+	}
+	return false;
+}
+
 static void check_client(const struct config *config, const struct config_service *service,
                          struct diag *diag)
 {
@@ -127,7 +153,7 @@ static void check_client(const struct config *config, const struct config_servic
 			diag_error(diag, config->path, client->verify_at,
 			           "verify: passthrough is refused: the file says zero_tolerance: "
 			           "true");
-		} else {
+		} else if (!has_closed_route(service)) {
 			diag_warn(diag, config->path, client->verify_at,
 			          "verify: passthrough, and nothing else denies: everybody gets "
 			          "in, with or without a certificate");
@@ -190,26 +216,57 @@ static void check_service_names(const struct config *config, struct diag *diag)
 	free(names);
 }
 
-static void check_listener_mode(const struct config *config, const struct config_listener *listener,
-                                struct diag *diag)
+static void check_listener(const struct config *config, const struct config_listener *listener,
+                           struct diag *diag)
 {
-	if (listener->mode != 0 && listener->bind.text != NULL &&
-	    strncmp(listener->bind.text, "unix:", 5) != 0) {
+	if (listener->bind.text == NULL) {
+		return;
+	}
+	bool is_unix = strncmp(listener->bind.text, "unix:", 5) == 0;
+	if (listener->mode != 0 && !is_unix) {
 		diag_error(diag, config->path, listener->bind.at,
 		           "mode is for unix sockets, and %s is none", listener->bind.text);
+	}
+	/* It would never match, and whoever wrote it counts on it. */
+	for (size_t i = 0; i < listener->proxy_protocol.count; i++) {
+		const struct config_text *network = &listener->proxy_protocol.items[i];
+		if ((strcmp(network->text, "unix") == 0) != is_unix) {
+			diag_error(diag, config->path, network->at,
+			           "proxy_protocol: nobody comes from %s to %s: %s", network->text,
+			           listener->bind.text,
+			           is_unix ? "peers of a unix socket are `unix`"
+			                   : "it is no unix socket");
+		}
+	}
+}
+
+/* RFC 9112 3: the first line is part of the head, and Host at least has to fit beside it. */
+static void check_limits(const struct config *config, struct diag *diag)
+{
+	enum { REST_BYTES = 512 };
+	const struct config_limits *limits = &config->limits;
+	/* 0: it was given and is wrong. */
+	if (limits->head_bytes != 0 && limits->head_bytes < limits->request_line_bytes + REST_BYTES) {
+		diag_error(diag, config->path,
+		           limits->head_at.line != 0 ? limits->head_at : limits->request_line_at,
+		           "limits.head has to be at least %d bytes more than limits.request_line",
+		           REST_BYTES);
 	}
 }
 
 void check_config(const struct config *config, struct diag *diag)
 {
 	check_user(config, diag);
+	check_limits(config, diag);
 	check_service_names(config, diag);
 	for (size_t i = 0; i < config->service_count; i++) {
 		check_names(config, &config->services[i], diag);
 		check_client(config, &config->services[i], diag);
+		check_http(config, &config->services[i], diag);
+		check_upstreams(config, &config->services[i], diag);
 	}
 	for (size_t i = 0; i < config->listener_count; i++) {
-		check_listener_mode(config, &config->listeners[i], diag);
+		check_listener(config, &config->listeners[i], diag);
 	}
 	routes_check(config, diag);
 }

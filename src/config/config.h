@@ -101,6 +101,7 @@ struct config_upstream_tls {
 	struct mark verify_at;
 	struct config_texts ca;                /* PEM files; needed by `required` */
 	struct config_certificate certificate; /* ours; chain.text NULL: none is shown */
+	struct mark certificate_at;            /* line 0: not given */
 	struct config_text server_name; /* SNI and the name to verify; NULL: the host of the server's address */
 };
 
@@ -171,6 +172,7 @@ struct config_service {
 	struct config_tls tls;
 	struct config_client client;
 	enum service_mode mode;
+	struct mark mode_at;
 	enum deny_mode deny; /* http only in mode http */
 	struct mark deny_at;
 	bool connection_end;
@@ -213,8 +215,10 @@ struct config_limits {
 	uint64_t certificate_chain_bytes;
 	uint64_t certificates;
 	uint64_t request_line_bytes; /* 8 KiB */
-	uint64_t head_bytes;         /* of requests and responses; 32 KiB */
-	uint64_t head_fields;        /* of requests, responses and trailers; 100; 256 at most */
+	struct mark request_line_at;
+	uint64_t head_bytes; /* of requests and responses; 32 KiB */
+	struct mark head_at;
+	uint64_t head_fields; /* of requests, responses and trailers; 100; 256 at most */
 };
 
 struct config_timeouts {

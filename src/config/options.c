@@ -23,6 +23,13 @@
 	 .count = OPTION_AT(owner, count_), \
 	 .element_size = sizeof(element), \
 	 __VA_ARGS__},
+#define MEMBERS(path_, owner, list, count_, element, ...) \
+	{.path = path_, \
+	 .kind = OPTION_MEMBERS, \
+	 .offset = offsetof(owner, list), \
+	 .count = OPTION_AT(owner, count_), \
+	 .element_size = sizeof(element), \
+	 __VA_ARGS__},
 
 static const struct config_option options[] = {
 #include "config/options.def"
@@ -75,7 +82,7 @@ const struct config_option *option_find(const char *group, const char *name)
 {
 	const struct config_option *option = NULL;
 	while ((option = option_next(group, option)) != NULL) {
-		if (strcmp(option_name(option), name) == 0) {
+		if (!option->key && strcmp(option_name(option), name) == 0) {
 			return option;
 		}
 	}
@@ -115,7 +122,7 @@ const struct config_option *option_nearest(const char *group, const char *name)
 	const struct config_option *option = NULL;
 	while ((option = option_next(group, option)) != NULL) {
 		unsigned distance = option_distance(name, option_name(option));
-		if (distance < best) {
+		if (!option->key && distance < best) {
 			best = distance;
 			nearest = option;
 		}
@@ -126,17 +133,25 @@ const struct config_option *option_nearest(const char *group, const char *name)
 const struct config_option *option_elsewhere(const char *name)
 {
 	for (size_t i = 0; i < COUNT; i++) {
-		if (strcmp(option_name(&options[i]), name) == 0) {
+		if (!options[i].key && strcmp(option_name(&options[i]), name) == 0) {
 			return &options[i];
 		}
 	}
 	return NULL;
 }
 
+bool option_is_map(const struct config_option *option)
+{
+	return option->kind == OPTION_OBJECT || option->kind == OPTION_ELEMENTS ||
+	       option->kind == OPTION_MEMBERS;
+}
+
 const char *option_group(char out[static OPTION_GROUP_MAX], const struct config_option *option)
 {
-	int n = snprintf(out, OPTION_GROUP_MAX, "%s%s", option->path,
-	                 option->kind == OPTION_ELEMENTS ? "[]" : "");
+	const char *each = option->kind == OPTION_ELEMENTS  ? "[]"
+	                   : option->kind == OPTION_MEMBERS ? "{}"
+	                                                    : "";
+	int n = snprintf(out, OPTION_GROUP_MAX, "%s%s", option->path, each);
 	BUG_IF(n < 0 || n >= OPTION_GROUP_MAX);
 	return out;
 }

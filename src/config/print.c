@@ -8,6 +8,7 @@
 #include "config/quote.h"
 
 static void print_group(const char *group, const char *base, struct buf *out);
+static void print_option(const struct config_option *o, const char *base, struct buf *out);
 
 static int64_t load(const char *base, const struct config_option *o)
 {
@@ -27,7 +28,11 @@ static void print_number(const struct config_option *o, int64_t value, struct bu
 {
 	char text[VALUE_TEXT_MAX];
 	if (o->word != NULL && value == o->word_value) {
-		quote_json(out, o->word);
+		if (o->nullable) {
+			buf_append_text(out, o->word);
+		} else {
+			quote_json(out, o->word);
+		}
 	} else if (o->kind == OPTION_SIZE) {
 		quote_json(out, value_print_size(text, value));
 	} else if (o->kind == OPTION_DURATION) {
@@ -47,6 +52,12 @@ static void print_word(const char *words, int64_t index, struct buf *out)
 		words += strcspn(words, "|") + 1;
 	}
 	buf_printf(out, "\"%.*s\"", (int)strcspn(words, "|"), words);
+}
+
+static void print_text(const struct config_option *o, const struct config_text *text,
+                       struct buf *out)
+{
+	quote_json(out, text->text != NULL ? text->text : o->word);
 }
 
 static void print_texts(const struct config_texts *texts, struct buf *out)
@@ -88,13 +99,47 @@ static void print_elements(const struct config_option *o, const char *base, stru
 	buf_append_byte(out, ']');
 }
 
+static void print_members(const struct config_option *o, const char *base, struct buf *out)
+{
+	size_t count = *(const size_t *)(base + o->count - 1);
+	const char *element = *(const char *const *)(base + o->offset);
+	char group[OPTION_GROUP_MAX];
+	option_group(group, o);
+	const struct config_option *key = option_next(group, NULL);
+	const struct config_option *value = option_next(group, key);
+	buf_append_byte(out, '{');
+	for (size_t i = 0; i < count; i++, element += o->element_size) {
+		buf_append_text(out, i == 0 ? "" : ",");
+		print_option(key, element, out);
+		buf_append_byte(out, ':');
+		if (option_next(group, value) == NULL) {
+			print_option(value, element, out);
+		} else {
+			print_group(group, element, out);
+		}
+	}
+	buf_append_byte(out, '}');
+}
+
+static void print_range(const struct config_option *o, const char *base, struct buf *out)
+{
+	int64_t from = load(base, o);
+	unsigned to = *(const unsigned *)(base + o->upper - 1);
+	buf_printf(out, "\"%lld", (long long)from);
+	if (from != to) {
+		buf_printf(out, "-%u", to);
+	}
+	buf_append_byte(out, '"');
+}
+
 /* Whether it says nothing: not given, and without a default. */
 static bool is_absent(const struct config_option *o, const char *base)
 {
 	const char *member = base + o->offset;
 	switch (o->kind) {
 	case OPTION_TEXT:
-		return o->size == 0 || ((const struct config_text *)member)->text == NULL;
+		return o->size == 0 ||
+		       (((const struct config_text *)member)->text == NULL && o->word == NULL);
 	case OPTION_TEXTS:
 		return o->min > 0 && ((const struct config_texts *)member)->count == 0;
 	case OPTION_MODE:
@@ -112,7 +157,7 @@ static void print_option(const struct config_option *o, const char *base, struct
 	char group[OPTION_GROUP_MAX];
 	switch (o->kind) {
 	case OPTION_TEXT:
-		quote_json(out, ((const struct config_text *)member)->text);
+		print_text(o, (const struct config_text *)member, out);
 		return;
 	case OPTION_TEXTS:
 		print_texts((const struct config_texts *)member, out);
@@ -132,9 +177,21 @@ static void print_option(const struct config_option *o, const char *base, struct
 	case OPTION_ELEMENTS:
 		print_elements(o, base, out);
 		return;
+	case OPTION_MEMBERS:
+		print_members(o, base, out);
+		return;
+	case OPTION_RANGE:
+		print_range(o, base, out);
+		return;
 	default:
 		print_number(o, load(base, o), out);
 	}
+}
+
+/* Where the options of mode http would be refused. */
+static bool is_tcp(const char *group, const char *base)
+{
+	return load(base, option_find(group, "mode")) == MODE_TCP;
 }
 
 static void print_group(const char *group, const char *base, struct buf *out)
@@ -143,7 +200,7 @@ static void print_group(const char *group, const char *base, struct buf *out)
 	const struct config_option *o = NULL;
 	buf_append_byte(out, '{');
 	while ((o = option_next(group, o)) != NULL) {
-		if (is_absent(o, base)) {
+		if (o->key || is_absent(o, base) || (o->http && is_tcp(group, base))) {
 			continue;
 		}
 		buf_append_text(out, first ? "" : ",");

@@ -49,9 +49,17 @@ static void write_type_said(struct buf *out, const struct config_option *o)
 		} else {
 			buf_append_text(out, value_format_said(o->format));
 		}
+		if (o->word != NULL) {
+			buf_printf(out, ", or `%s`", o->word);
+		}
 		return;
 	case OPTION_TEXTS:
-		buf_printf(out, "list: %s", value_format_said(o->format));
+		buf_append_text(out, "list: ");
+		if (o->words != NULL) {
+			write_words_said(out, o->words);
+		} else {
+			buf_append_text(out, value_format_said(o->format));
+		}
 		return;
 	case OPTION_BOOL:
 		buf_append_text(out, "`true`, `false`");
@@ -59,8 +67,19 @@ static void write_type_said(struct buf *out, const struct config_option *o)
 	case OPTION_LABELS:
 		buf_append_text(out, "map of texts");
 		return;
+	case OPTION_RANGE:
+		buf_printf(out, "number, or two with a `-`, %lld to %lld", (long long)o->min,
+		           (long long)o->max);
+		return;
 	case OPTION_OBJECT:
-		buf_append_text(out, "map, see below");
+		if (o->like != NULL) {
+			buf_printf(out, "map like `%s`", o->like);
+		} else {
+			buf_append_text(out, "map, see below");
+		}
+		return;
+	case OPTION_MEMBERS:
+		buf_append_text(out, "map of names, see below");
 		return;
 	case OPTION_ELEMENTS:
 		if (o->words != NULL) {
@@ -77,17 +96,19 @@ static void write_type_said(struct buf *out, const struct config_option *o)
 
 static void write_row(struct buf *out, const struct config_option *o)
 {
-	buf_printf(out, "| `%s` | ", option_name(o));
+	buf_printf(out, o->key ? "| NAME, the key (`%s`) | " : "| `%s` | ", option_name(o));
 	write_type_said(out, o);
-	if (o->required) {
+	if (o->optional) {
+		buf_append_text(out, " | none | ");
+	} else if (o->required) {
 		buf_append_text(out, " | **required** | ");
 	} else if (o->preset != NULL) {
 		buf_printf(out, " | `%s` | ", o->preset);
 	} else {
 		buf_printf(out, " | %s | ", o->computed == NULL ? "see below" : o->computed);
 	}
-	buf_printf(out, "%s%s%s |\n", o->help, o->why == NULL ? "" : " ",
-	           o->why == NULL ? "" : o->why);
+	buf_printf(out, "%s%s%s%s |\n", o->http ? "*mode http* " : "", o->help,
+	           o->why == NULL ? "" : " ", o->why == NULL ? "" : o->why);
 }
 
 /* A table of the group, then the groups inside it. */
@@ -102,7 +123,7 @@ static void write_section(struct buf *out, const char *group)
 		write_row(out, o);
 	}
 	while ((o = option_next(group, o)) != NULL) {
-		if (o->kind == OPTION_OBJECT || o->kind == OPTION_ELEMENTS) {
+		if (option_is_map(o) && o->like == NULL) {
 			write_section(out, option_group(inner, o));
 		}
 	}
@@ -120,6 +141,8 @@ void config_reference_write(struct buf *out)
 	                     "`d`. Both are whole numbers with their unit.\n"
 	                     "- Addresses: `HOST:PORT`, `[IPv6]:PORT`, `unix:/path`. Relative "
 	                     "paths of files count from the folder of the configuration.\n"
-	                     "- Booleans are `true` and `false`.\n");
+	                     "- Booleans are `true` and `false`.\n"
+	                     "- *mode http*: for services with `mode: http`, and refused beside "
+	                     "`mode: tcp`.\n");
 	write_section(out, "");
 }

@@ -35,7 +35,7 @@ static void release_group(const char *group, char *base)
 			release_texts((struct config_texts *)member);
 		} else if (o->kind == OPTION_LABELS) {
 			release_labels((struct config_labels *)member);
-		} else if (o->kind == OPTION_ELEMENTS) {
+		} else if (o->kind == OPTION_ELEMENTS || o->kind == OPTION_MEMBERS) {
 			size_t count = *(size_t *)(base + o->count - 1);
 			char *elements = *(char **)member;
 			for (size_t i = 0; i < count; i++) {

@@ -159,8 +159,11 @@ char *binder_text(struct binder *b, const struct config_option *o, const struct 
 void scalar_text(struct binder *b, const struct config_option *o, char *base,
                  const struct yaml_node *node)
 {
+	if (o->word != NULL && node->kind == YAML_SCALAR && strcmp(node->text, o->word) == 0) {
+		return;
+	}
 	char *text = binder_text(b, o, node);
-	if (o->size == 0 || text == NULL) {
+	if (o->size == 0) {
 		free(text);
 		return;
 	}
@@ -243,14 +246,16 @@ void scalar_number(struct binder *b, const struct config_option *o, char *base,
                    const struct yaml_node *node)
 {
 	char shown[QUOTE_MAX], min[VALUE_TEXT_MAX], max[VALUE_TEXT_MAX];
+	/* The word may be null, which would be no value. */
+	if (o->word != NULL && node->kind == YAML_SCALAR && strcmp(node->text, o->word) == 0 &&
+	    (node->plain || !o->nullable)) {
+		store(base, o, o->word_value);
+		return;
+	}
 	if (!is_value(b, o, node, number_said(o))) {
 		return;
 	}
 	int64_t value;
-	if (o->word != NULL && strcmp(node->text, o->word) == 0) {
-		store(base, o, o->word_value);
-		return;
-	}
 	if (o->kind == OPTION_COUNT && !node->plain) {
 		binder_complain(b, node->at, "%s: %s is a text: write the number without quotes",
 		                option_name(o), quote(shown, node->text));
@@ -281,4 +286,28 @@ void scalar_choice(struct binder *b, const struct config_option *o, char *base,
 		store(base, o, index);
 		binder_mark(base, o->mark, node->at);
 	}
+}
+
+void scalar_range(struct binder *b, const struct config_option *o, char *base,
+                  const struct yaml_node *node)
+{
+	static const char expected[] = "a number, or two with a - between them";
+	char shown[QUOTE_MAX];
+	int64_t from, to;
+	if (!is_value(b, o, node, expected)) {
+		return;
+	}
+	if (!value_range(node->text, &from, &to)) {
+		binder_complain(b, node->at, "%s: %s is not %s", option_name(o),
+		                quote(shown, node->text), expected);
+		return;
+	}
+	if (from < o->min || to > o->max || from > to) {
+		binder_complain(b, node->at, "%s: %s does not lie, in this order, from %lld to %lld",
+		                option_name(o), quote(shown, node->text), (long long)o->min,
+		                (long long)o->max);
+		return;
+	}
+	store(base, o, from);
+	*(unsigned *)(base + o->upper - 1) = (unsigned)to;
 }

@@ -89,6 +89,8 @@ static const char *number_pattern(const struct config_option *o)
 		return VALUE_PATTERN_DATE;
 	case OPTION_MODE:
 		return VALUE_PATTERN_MODE;
+	case OPTION_RANGE:
+		return VALUE_PATTERN_RANGE;
 	default:
 		BUG_IF(true);
 	}
@@ -104,7 +106,9 @@ static void write_count(struct buf *out, const struct config_option *o, unsigned
 static void write_pattern(struct buf *out, const struct config_option *o, unsigned depth)
 {
 	member(out, depth, "type");
-	buf_append_text(out, o->nullable ? "[\"string\", \"null\"]" : "\"string\"");
+	buf_append_text(out, o->nullable               ? "[\"string\", \"null\"]"
+	                     : o->kind == OPTION_RANGE ? "[\"string\", \"integer\"]"
+	                                               : "\"string\"");
 	member_text(out, depth, "pattern", number_pattern(o));
 }
 
@@ -113,7 +117,8 @@ static void write_number(struct buf *out, const struct config_option *o, unsigne
 {
 	void (*write)(struct buf *, const struct config_option *, unsigned) =
 		o->kind == OPTION_COUNT ? write_count : write_pattern;
-	if (o->word == NULL) {
+	/* A word that is null is among the types already. */
+	if (o->word == NULL || o->nullable) {
 		write(out, o, depth);
 		return;
 	}
@@ -134,31 +139,39 @@ static void write_list_bounds(struct buf *out, const struct config_option *o, un
 	member(out, depth, "items");
 }
 
-static void write_element(struct buf *out, const struct config_option *o, unsigned depth)
+static void write_value(struct buf *out, const struct config_option *o, unsigned depth);
+
+/* The schema of one element, in its braces: a map of the group, or just the value of its option `brief`, or either. */
+static void write_element(struct buf *out, const struct config_option *o,
+                          const struct config_option *brief, bool map, unsigned depth)
 {
 	char group[OPTION_GROUP_MAX];
 	option_group(group, o);
-	if (!o->brief) {
-		buf_append_byte(out, '{');
+	buf_append_text(out, brief != NULL && map ? "{\"anyOf\": [{" : "{");
+	if (brief != NULL) {
+		write_value(out, brief, depth + 1);
+		indent(out, depth);
+	}
+	buf_append_text(out, brief != NULL && map ? "}, {" : "");
+	if (map) {
 		write_group(out, group, depth + 1);
 		indent(out, depth);
-		buf_append_byte(out, '}');
-		return;
 	}
-	buf_append_text(out, "{\"anyOf\": [{");
-	write_text_type(out, option_next(group, NULL), depth + 1);
-	indent(out, depth);
-	buf_append_text(out, "}, {");
-	write_group(out, group, depth + 1);
-	indent(out, depth);
-	buf_append_text(out, "}]}");
+	buf_append_text(out, brief != NULL && map ? "}]}" : "}");
+}
+
+static void write_list(struct buf *out, const struct config_option *o, unsigned depth)
+{
+	char group[OPTION_GROUP_MAX];
+	write_list_bounds(out, o, depth);
+	write_element(out, o, o->brief ? option_next(option_group(group, o), NULL) : NULL, true,
+	              depth);
 }
 
 static void write_elements(struct buf *out, const struct config_option *o, unsigned depth)
 {
 	if (o->words == NULL) {
-		write_list_bounds(out, o, depth);
-		write_element(out, o, depth);
+		write_list(out, o, depth);
 		return;
 	}
 	member(out, depth, "anyOf");
@@ -166,8 +179,7 @@ static void write_elements(struct buf *out, const struct config_option *o, unsig
 	member_words(out, depth + 1, o->words);
 	indent(out, depth);
 	buf_append_text(out, "}, {");
-	write_list_bounds(out, o, depth + 1);
-	write_element(out, o, depth + 1);
+	write_list(out, o, depth + 1);
 	indent(out, depth);
 	buf_append_text(out, "}]");
 }
@@ -192,6 +204,22 @@ static void write_labels(struct buf *out, const struct config_option *o, unsigne
 	                     "\"maxLength\": 256}");
 }
 
+static void write_members(struct buf *out, const struct config_option *o, unsigned depth)
+{
+	char group[OPTION_GROUP_MAX];
+	const struct config_option *key = option_next(option_group(group, o), NULL);
+	const struct config_option *value = option_next(group, key);
+	member_text(out, depth, "type", "object");
+	member_number(out, depth, "maxProperties", o->max);
+	member(out, depth, "propertyNames");
+	buf_append_byte(out, '{');
+	write_value(out, key, depth + 1);
+	indent(out, depth);
+	buf_append_byte(out, '}');
+	member(out, depth, "additionalProperties");
+	write_element(out, o, value, option_next(group, value) != NULL, depth);
+}
+
 static void write_default(struct buf *out, const struct config_option *o, unsigned depth)
 {
 	if (o->preset == NULL) {
@@ -200,6 +228,7 @@ static void write_default(struct buf *out, const struct config_option *o, unsign
 	member(out, depth, "default");
 	int64_t ignored;
 	if (o->kind == OPTION_BOOL || o->kind == OPTION_LABELS || o->kind == OPTION_TEXTS ||
+	    o->preset[0] == '[' || o->preset[0] == '{' || strcmp(o->preset, "null") == 0 ||
 	    (o->kind == OPTION_COUNT && value_count(o->preset, &ignored))) {
 		buf_append_text(out, o->preset);
 	} else {
@@ -217,10 +246,10 @@ static void write_description(struct buf *out, const struct config_option *o, un
 	member_text(out, depth, "description", text);
 }
 
-static void write_option(struct buf *out, const struct config_option *o, unsigned depth)
+/* What the value may be. */
+static void write_value(struct buf *out, const struct config_option *o, unsigned depth)
 {
 	char group[OPTION_GROUP_MAX];
-	write_description(out, o, depth);
 	switch (o->kind) {
 	case OPTION_TEXT:
 		write_text_type(out, o, depth);
@@ -243,9 +272,21 @@ static void write_option(struct buf *out, const struct config_option *o, unsigne
 	case OPTION_ELEMENTS:
 		write_elements(out, o, depth);
 		break;
+	case OPTION_MEMBERS:
+		write_members(out, o, depth);
+		break;
+	case OPTION_RANGE:
+		write_pattern(out, o, depth);
+		break;
 	default:
 		write_number(out, o, depth);
 	}
+}
+
+static void write_option(struct buf *out, const struct config_option *o, unsigned depth)
+{
+	write_description(out, o, depth);
+	write_value(out, o, depth);
 	write_default(out, o, depth);
 }
 
@@ -254,7 +295,7 @@ static void write_required(struct buf *out, const char *group, unsigned depth)
 	const struct config_option *o = NULL;
 	bool first = true;
 	while ((o = option_next(group, o)) != NULL) {
-		if (!o->required) {
+		if (!o->required || o->key) {
 			continue;
 		}
 		if (first) {
@@ -280,6 +321,9 @@ static void write_group(struct buf *out, const char *group, unsigned depth)
 	buf_append_byte(out, '{');
 	const struct config_option *o = NULL;
 	while ((o = option_next(group, o)) != NULL) {
+		if (o->key) {
+			continue;
+		}
 		member(out, depth + 1, option_name(o));
 		buf_append_byte(out, '{');
 		write_option(out, o, depth + 2);

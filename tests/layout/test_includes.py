@@ -15,7 +15,7 @@ SRC = ROOT / "src"
 # config/config.h is plain data that several rooms compile their own part of.
 ROOMS = {
     "base": [],
-    "config": ["base"],
+    "config": ["base", "peer/classes.def"],
     "net": ["base", "config/config.h"],
     "tls": ["base", "config/config.h"],
     "peer": ["base", "config/config.h"],
