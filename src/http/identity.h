@@ -1,6 +1,6 @@
 /* Who the client is, in header fields for the back end: the presets, and the set of names that no client may send.
  *
- * The grammar of each preset is told in docs/headers.md. Values never hold CR, LF, NUL or other control bytes; a value that would be longer
+ * The headers of each preset stand in identity.def, their grammar is told in docs/headers.md. Values never hold CR, LF, NUL or other control bytes; a value that would be longer
  * than IDENTITY_VALUE_MAX is never cut inside: parts that the grammar lets be absent are left out, else the whole header, and it is told
  * which (tlscribe.headers.omitted of the event). Rendered once a connection, when its handshake is over.
  *
@@ -18,6 +18,7 @@
 
 #define IDENTITY_VALUE_MAX 8000 /* nginx and many others take 8 KiB a line */
 #define IDENTITY_OMITTED_MAX 8
+#define IDENTITY_EVENT_ID_HEADER "X-TLS-Event-Id" /* unless the service calls it something else */
 
 enum identity_san_type { IDENTITY_SAN_DNS, IDENTITY_SAN_URI, IDENTITY_SAN_EMAIL, IDENTITY_SAN_IP };
 
@@ -36,7 +37,7 @@ struct identity {
 	bool used; /* a certificate was presented and its key's possession proven; all below `now_s` is unset otherwise */
 	bool verified;          /* class ok and nothing tolerated */
 	const char *class_name; /* "ok", "expired", "no_certificate", ... */
-	const char *sentence;   /* of the class */
+	const char *sentence;   /* of the class; ASCII */
 	unsigned code;          /* X509_V_ERR number or ours; 0 exactly for class ok */
 	int64_t now_s;
 
@@ -54,7 +55,7 @@ struct identity {
 	struct slice by; /* URI name of our own certificate, for xfcc; empty: none */
 };
 
-/* Names of preset headers that had to be left out. Static or the configuration's. */
+/* Names of preset headers that had to be left out, and "Header: part" where a part was. Static or the configuration's. */
 struct identity_omitted {
 	size_t count;
 	const char *names[IDENTITY_OMITTED_MAX];
@@ -62,8 +63,8 @@ struct identity_omitted {
 
 struct identity_headers;
 
-/* Compiles service->identities. Errors go to `diag` with their marks: a header in `only` or `names` that the preset does not have,
- * two headers of one name, `absent` that the preset cannot do, `attributes` beside another preset than akamai. E_INVALID, E_NOMEM. */
+/* Compiles service->identities, whose texts have to outlive it. Errors go to `diag` with their marks: a header in `only` or `names` that the preset does not have,
+ * two headers of one name (custom ones and the event id's included), `absent` that the preset cannot do, `attributes` beside another preset than akamai. E_INVALID, E_NOMEM. */
 int identity_headers_new(struct identity_headers **out, const struct config_service *service,
                          const char *file, struct diag *diag);
 void identity_headers_free(struct identity_headers **headers);
@@ -74,7 +75,7 @@ void identity_headers_write(const struct identity_headers *headers, struct buf *
 /* The set of header names that only we may send: every preset's, on every service, plus what was added. Folded: ASCII case,
  * and `_` counts as `-`. Immutable once built. */
 struct identity_names;
-/* Begins with every header of every preset. */
+/* Begins with every header of every preset, and IDENTITY_EVENT_ID_HEADER. */
 int identity_names_new(struct identity_names **out);
 /* A renamed or custom header, or the event id's. E_NOMEM. */
 int identity_names_add(struct identity_names *names, const char *name);
