@@ -10,6 +10,15 @@
 #define TLS_SUITES_MAX 64
 #define TLS_GROUPS_MAX 16
 
+/* ECDHE with AEAD only, our order: AES-128-GCM is the cheapest with AES-NI, ChaCha20 for clients without. */
+#define TLS_PRIORITY_REST \
+	":-KX-ALL:+ECDHE-ECDSA:+ECDHE-RSA:-CIPHER-ALL:+AES-128-GCM:+AES-256-GCM:+CHACHA20-" \
+	"POLY1305:-MAC-ALL:+AEAD" \
+	":-GROUP-ALL:+GROUP-X25519:+GROUP-SECP256R1:+GROUP-SECP384R1:+GROUP-SECP521R1:%SERVER_" \
+	"PRECEDENCE"
+#define TLS_PRIORITY_12 "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2" TLS_PRIORITY_REST
+#define TLS_PRIORITY_13 "NORMAL:-VERS-ALL:+VERS-TLS1.3" TLS_PRIORITY_REST
+
 struct tls_suite {
 	uint16_t id;
 	bool tls13;
@@ -26,6 +35,14 @@ struct tls_certificate {
 	unsigned bits;
 };
 
+/* Reads chain and key and gives them to the credentials; `leaf` says what they are. `role` is "server" or "client", for
+ * warnings. Problems go to `diag`: E_INVALID then. Ends with certificate_release(). */
+int certificate_load(gnutls_certificate_credentials_t credentials, struct tls_certificate *leaf,
+                     const char *role, const struct config_certificate *config, const char *file,
+                     struct diag *diag);
+void certificate_release(struct tls_certificate *leaf);
+struct tls_certificate_info certificate_info(const struct tls_certificate *leaf);
+
 struct tls_service {
 	gnutls_certificate_credentials_t credentials;
 	gnutls_priority_t priority;
@@ -40,4 +57,12 @@ struct tls_service {
 	struct tls_suite suites[TLS_SUITES_MAX];
 	size_t group_count;
 	uint16_t groups[TLS_GROUPS_MAX];
+};
+
+struct tls_client {
+	gnutls_certificate_credentials_t credentials;
+	gnutls_priority_t priority;
+	bool has_certificate;
+	struct tls_certificate certificate;
+	uint64_t number; /* no other client of this process has it: what resumes a session says whose it is */
 };

@@ -37,8 +37,8 @@ struct negotiated {
 	uint8_t alpn[255];
 	bool established; /* both Finished messages were verified */
 	bool resumed;
-	int alert_sent;     /* number, -1: none */
-	int alert_received; /* number, -1: none */
-	bool has_server_certificate;
+	int alert_sent;                        /* number, -1: none */
+	int alert_received;                    /* number, -1: none */
+	bool has_server_certificate;           /* we showed one; as a client, too */
 	uint8_t server_certificate_sha256[32]; /* of the leaf we showed */
 };

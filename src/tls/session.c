@@ -1,56 +1,29 @@
 #include "tls/session.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <gnutls/gnutls.h>
 
 #include "base/bug.h"
 #include "base/err.h"
 #include "tls/certificate_message.h"
-#include "tls/creds_private.h"
-#include "tls/hello_parse.h"
+#include "tls/session_private.h"
 
 /* Non-fatal results of gnutls_handshake() in a row: warning alerts mostly. */
 #define WARNINGS_MAX 16
-#define HANDSHAKE_BYTES_MAX (16 << 20)
-
-struct tls_session {
-	gnutls_session_t gnutls;
-	const struct tls_owner *ops;
-	void *owner;
-	struct tls_limits limits;
-	struct hello *hello;
-	struct negotiated *negotiated;
-	const struct tls_service *service;
-	enum tls_failure failure;
-	int gnutls_error; /* the code behind TLS_FAILURE_PROTOCOL, _CERTIFICATE, ... */
-	bool hello_seen;
-	bool presented;        /* a Certificate message with certificates was read */
-	bool verify_seen;      /* a CertificateVerify came */
-	unsigned last_message; /* newest incoming handshake message type */
-	bool proven;
-	bool starved;    /* pull said EAGAIN since this was cleared */
-	uint64_t pulled; /* bytes in all */
-};
-
-/* What a session speaks until its ClientHello chooses the service: GnuTLS reads no record without. */
-static gnutls_priority_t first_priority;
-static pthread_once_t first_once = PTHREAD_ONCE_INIT;
-
-static void make_first_priority(void)
-{
-	BUG_IF(gnutls_priority_init(&first_priority, "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2",
-	                            NULL) != 0);
-}
 
 static ssize_t on_pull(gnutls_transport_ptr_t ptr, void *data, size_t len)
 {
 	struct tls_session *s = ptr;
+	if (s->pull_max != 0 && s->pulled >= s->pull_max) {
+		gnutls_transport_set_errno(s->gnutls, EMSGSIZE);
+		return -1;
+	}
 	ssize_t n = s->ops->pull(s->owner, data, len);
-	s->pulled += n > 0 ? (uint64_t)n : 0;
+	if (n > 0) {
+		s->first = s->pulled == 0 ? *(const uint8_t *)data : s->first;
+		s->pulled += (uint64_t)n;
+	}
 	if (n == -1) {
 		s->starved = errno == EAGAIN;
 		gnutls_transport_set_errno(s->gnutls, errno);
@@ -84,101 +57,17 @@ static bool has_more_input(struct tls_session *s, uint64_t pulled_before)
 	       gnutls_record_get_direction(s->gnutls) == 0;
 }
 
-static int fail(struct tls_session *s, enum tls_failure failure)
+int session_fail(struct tls_session *s, enum tls_failure failure)
 {
 	s->failure = failure;
 	return GNUTLS_E_APPLICATION_ERROR_MIN; /* any fatal code: `failure` tells */
 }
 
-static int set_up(struct tls_session *s, const struct tls_service *service)
-{
-	s->service = service;
-	int ret = gnutls_priority_set(s->gnutls, service->priority);
-	if (ret == 0) {
-		ret = gnutls_credentials_set(s->gnutls, GNUTLS_CRD_CERTIFICATE,
-		                             service->credentials);
-	}
-	if (ret == 0 && service->alpn_count > 0) {
-		ret = gnutls_alpn_set_protocols(s->gnutls, service->alpn,
-		                                (unsigned)service->alpn_count,
-		                                GNUTLS_ALPN_MANDATORY);
-	}
-	if (ret != 0) {
-		return fail(s, TLS_FAILURE_INTERNAL);
-	}
-	/* Never REQUIRE: a client without certificate gets its event and our own alert. */
-	gnutls_certificate_server_set_request(s->gnutls, service->request ? GNUTLS_CERT_REQUEST
-	                                                                  : GNUTLS_CERT_IGNORE);
-	gnutls_certificate_send_x509_rdn_sequence(s->gnutls, service->ca_names ? 0 : 1);
-	return 0;
-}
-
-static enum tls_failure failure_of(enum tls_common common)
-{
-	switch (common) {
-	case TLS_COMMON_OK:
-		break;
-	case TLS_COMMON_NO_VERSION:
-		return TLS_FAILURE_NO_VERSION;
-	case TLS_COMMON_NO_CIPHER:
-		return TLS_FAILURE_NO_CIPHER;
-	case TLS_COMMON_NO_SIGNATURE:
-		return TLS_FAILURE_NO_SIGNATURE;
-	case TLS_COMMON_NO_GROUP:
-		return TLS_FAILURE_NO_GROUP;
-	case TLS_COMMON_NO_PROTOCOL:
-		return TLS_FAILURE_NO_PROTOCOL;
-	}
-	return TLS_FAILURE_NONE;
-}
-
-/* RFC 8446 4.1.2: the second hello repeats the first; another name would move the client to a service
- * whose rules it was not judged by. */
-static int check_second_hello(struct tls_session *s, struct slice body)
-{
-	struct hello *second = calloc(1, sizeof(*second));
-	if (second == NULL) {
-		return fail(s, TLS_FAILURE_INTERNAL);
-	}
-	struct hello_offer offer;
-	int err = hello_parse(second, &offer, body);
-	bool same = second->has_server_name == s->hello->has_server_name &&
-	            slice_equal(slice_of(second->server_name, second->server_name_len),
-	                        slice_of(s->hello->server_name, s->hello->server_name_len));
-	free(second);
-	if (err != E_OK) {
-		s->gnutls_error = GNUTLS_E_UNEXPECTED_PACKET_LENGTH;
-		return fail(s, TLS_FAILURE_PROTOCOL);
-	}
-	return same ? 0 : fail(s, TLS_FAILURE_NAME_CHANGED);
-}
-
-static int on_client_hello(struct tls_session *s, struct slice body)
-{
-	if (s->hello_seen) {
-		return check_second_hello(s, body);
-	}
-	s->hello_seen = true;
-	struct hello_offer offer;
-	if (hello_parse(s->hello, &offer, body) != E_OK) {
-		s->gnutls_error = GNUTLS_E_UNEXPECTED_PACKET_LENGTH;
-		return fail(s, TLS_FAILURE_PROTOCOL);
-	}
-	const struct tls_service *service = s->ops->choose(s->owner);
-	if (service == NULL) {
-		return fail(s, TLS_FAILURE_UNKNOWN_NAME);
-	}
-	enum tls_common common = tls_service_common(service, s->hello, &offer);
-	if (common != TLS_COMMON_OK) {
-		return fail(s, failure_of(common));
-	}
-	return set_up(s, service);
-}
-
-static int on_certificate(struct tls_session *s, struct slice body)
+int session_certificate(struct tls_session *s, struct slice body)
 {
 	if (s->presented || body.len > s->limits.certificate_bytes) {
-		return fail(s, s->presented ? TLS_FAILURE_PROTOCOL : TLS_FAILURE_CERTIFICATES_LIMIT);
+		return session_fail(s, s->presented ? TLS_FAILURE_PROTOCOL
+		                                    : TLS_FAILURE_CERTIFICATES_LIMIT);
 	}
 	struct slice der[CERTIFICATES_MAX];
 	size_t count = s->limits.certificates < CERTIFICATES_MAX ? s->limits.certificates
@@ -186,11 +75,11 @@ static int on_certificate(struct tls_session *s, struct slice body)
 	bool tls13 = gnutls_protocol_get_version(s->gnutls) == GNUTLS_TLS1_3;
 	int err = certificate_message_parse(der, &count, body, tls13);
 	if (err == E_LIMIT) {
-		return fail(s, TLS_FAILURE_CERTIFICATES_LIMIT);
+		return session_fail(s, TLS_FAILURE_CERTIFICATES_LIMIT);
 	}
 	if (err != E_OK) {
 		s->gnutls_error = GNUTLS_E_UNEXPECTED_PACKET_LENGTH;
-		return fail(s, TLS_FAILURE_PROTOCOL);
+		return session_fail(s, TLS_FAILURE_PROTOCOL);
 	}
 	if (count == 0) {
 		return 0;
@@ -199,53 +88,16 @@ static int on_certificate(struct tls_session *s, struct slice body)
 	/* From here on a leaf without digitalSignature reaches our own judgement instead of ending the handshake. Not
 	 * earlier: the same call forbids the extended master secret. */
 	gnutls_session_enable_compatibility_mode(s->gnutls);
-	return s->ops->presented(s->owner, der, count) == E_OK ? 0 : fail(s, TLS_FAILURE_INTERNAL);
+	return s->ops->presented(s->owner, der, count) == E_OK
+	               ? 0
+	               : session_fail(s, TLS_FAILURE_INTERNAL);
 }
 
-static int on_message(gnutls_session_t gnutls, unsigned type, unsigned when, unsigned incoming,
-                      const gnutls_datum_t *msg)
+int session_start(struct tls_session *s, unsigned flags)
 {
-	(void)when;
-	struct tls_session *s = gnutls_session_get_ptr(gnutls);
-	if (!incoming) {
-		return 0;
-	}
-	s->last_message = type;
-	switch (type) {
-	case GNUTLS_HANDSHAKE_CLIENT_HELLO:
-		return on_client_hello(s, slice_of(msg->data, msg->size));
-	case GNUTLS_HANDSHAKE_CERTIFICATE_PKT:
-		return on_certificate(s, slice_of(msg->data, msg->size));
-	case GNUTLS_HANDSHAKE_CERTIFICATE_VERIFY:
-		s->verify_seen = true;
-		return 0;
-	default:
-		return 0;
-	}
-}
-
-int tls_session_new(struct tls_session **out, const struct tls_owner *ops, void *owner,
-                    const struct tls_limits *limits, struct hello *hello,
-                    struct negotiated *negotiated)
-{
-	struct tls_session *s = calloc(1, sizeof(*s));
-	if (s == NULL) {
-		return E_NOMEM;
-	}
-	*s = (struct tls_session){.ops = ops,
-	                          .owner = owner,
-	                          .limits = *limits,
-	                          .hello = hello,
-	                          .negotiated = negotiated};
-	negotiated->alert_sent = negotiated->alert_received = -1;
-	if (gnutls_init(&s->gnutls, GNUTLS_SERVER | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL |
-	                                    GNUTLS_NO_TICKETS | GNUTLS_NO_AUTO_SEND_TICKET) != 0) {
-		free(s);
-		return E_NOMEM;
-	}
-	pthread_once(&first_once, make_first_priority);
-	if (gnutls_priority_set(s->gnutls, first_priority) != 0) {
-		tls_session_free(&s);
+	s->negotiated->alert_sent = s->negotiated->alert_received = s->peer_alert = -1;
+	if (gnutls_init(&s->gnutls, flags | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL) != 0) {
+		s->gnutls = NULL;
 		return E_NOMEM;
 	}
 	gnutls_session_set_ptr(s->gnutls, s);
@@ -254,11 +106,6 @@ int tls_session_new(struct tls_session **out, const struct tls_owner *ops, void 
 	gnutls_transport_set_vec_push_function(s->gnutls, on_push);
 	gnutls_transport_set_pull_timeout_function(s->gnutls, on_pull_timeout);
 	gnutls_handshake_set_timeout(s->gnutls, GNUTLS_INDEFINITE_TIMEOUT);
-	/* The owner's budget bounds what comes in; the library's own bound of 128 KiB would only blur the class. */
-	gnutls_handshake_set_max_packet_length(s->gnutls, HANDSHAKE_BYTES_MAX);
-	gnutls_handshake_set_hook_function(s->gnutls, GNUTLS_HANDSHAKE_ANY, GNUTLS_HOOK_PRE,
-	                                   on_message);
-	*out = s;
 	return E_OK;
 }
 
@@ -268,7 +115,10 @@ void tls_session_free(struct tls_session **session)
 	if (s == NULL) {
 		return;
 	}
-	gnutls_deinit(s->gnutls);
+	if (s->gnutls != NULL) {
+		gnutls_deinit(s->gnutls);
+	}
+	free(s->server_name);
 	free(s);
 	*session = NULL;
 }
@@ -300,29 +150,34 @@ static const char *group_name(gnutls_group_t group)
 	}
 }
 
-static void note_server_certificate(struct tls_session *s)
+static void note_shown(struct tls_session *s, const struct tls_certificate *ours, size_t count)
 {
-	const gnutls_datum_t *ours = gnutls_certificate_get_ours(s->gnutls);
-	for (size_t i = 0; ours != NULL && i < s->service->certificate_count; i++) {
-		const struct tls_certificate *certificate = &s->service->certificates[i];
-		if (slice_equal(slice_of(ours->data, ours->size),
-		                slice_of(certificate->der.data, certificate->der.size))) {
-			memcpy(s->negotiated->server_certificate_sha256, certificate->sha256, 32);
+	const gnutls_datum_t *shown = gnutls_certificate_get_ours(s->gnutls);
+	for (size_t i = 0; shown != NULL && i < count; i++) {
+		if (slice_equal(slice_of(shown->data, shown->size),
+		                slice_of(ours[i].der.data, ours[i].der.size))) {
+			memcpy(s->negotiated->server_certificate_sha256, ours[i].sha256, 32);
 			s->negotiated->has_server_certificate = true;
 		}
 	}
 }
 
-/* As far as it came: GnuTLS knows the version once it answered the ClientHello. */
+/* As far as it came: GnuTLS knows the version once the ClientHello is answered. */
 static void note_negotiated(struct tls_session *s)
 {
 	struct negotiated *n = s->negotiated;
-	if (s->service == NULL || s->last_message == GNUTLS_HANDSHAKE_CLIENT_HELLO) {
+	if (s->client != NULL
+	            ? !s->answered
+	            : s->service == NULL || s->last_message == GNUTLS_HANDSHAKE_CLIENT_HELLO) {
 		return;
 	}
 	n->version = version_of(gnutls_protocol_get_version(s->gnutls));
 	n->group = group_name(gnutls_group_get(s->gnutls));
-	note_server_certificate(s);
+	if (s->client != NULL) {
+		note_shown(s, &s->client->certificate, s->client->has_certificate ? 1 : 0);
+	} else {
+		note_shown(s, s->service->certificates, s->service->certificate_count);
+	}
 	gnutls_datum_t alpn;
 	if (gnutls_alpn_get_selected_protocol(s->gnutls, &alpn) == 0 &&
 	    alpn.size <= sizeof(n->alpn)) {
@@ -331,72 +186,19 @@ static void note_negotiated(struct tls_session *s)
 	}
 }
 
-/* Codes that GnuTLS 3.7.9 gives for a CertificateVerify that does not prove the key (tls-sig.c, certificate_verify.c). */
-static bool is_possession_error(int code)
-{
-	switch (code) {
-	case GNUTLS_E_PK_SIG_VERIFY_FAILED:
-	case GNUTLS_E_UNSUPPORTED_SIGNATURE_ALGORITHM:
-	case GNUTLS_E_RECEIVED_ILLEGAL_PARAMETER:
-	case GNUTLS_E_INCOMPATIBLE_SIG_WITH_KEY:
-	case GNUTLS_E_CERTIFICATE_ERROR:
-	case GNUTLS_E_KEY_USAGE_VIOLATION:
-	case GNUTLS_E_UNKNOWN_PK_ALGORITHM:
-	case GNUTLS_E_UNWANTED_ALGORITHM:
-	case GNUTLS_E_INSUFFICIENT_SECURITY:
-	case GNUTLS_E_PK_INVALID_PUBKEY:
-	case GNUTLS_E_INVALID_REQUEST:
-		return true;
-	default:
-		return false;
-	}
-}
-
-/* The next message was not there to be read: that says nothing about the certificate. */
-static bool is_record_error(int code)
-{
-	return code == GNUTLS_E_DECRYPTION_FAILED || code == GNUTLS_E_UNEXPECTED_PACKET ||
-	       code == GNUTLS_E_UNEXPECTED_HANDSHAKE_PACKET ||
-	       code == GNUTLS_E_UNEXPECTED_PACKET_LENGTH ||
-	       code == GNUTLS_E_UNSUPPORTED_VERSION_PACKET || code == GNUTLS_E_RECORD_OVERFLOW;
-}
-
-static enum tls_failure classify(const struct tls_session *s, int code)
-{
-	switch (code) {
-	case GNUTLS_E_FATAL_ALERT_RECEIVED:
-	case GNUTLS_E_WARNING_ALERT_RECEIVED:
-		return TLS_FAILURE_PEER_ALERT;
-	case GNUTLS_E_PREMATURE_TERMINATION:
-	case GNUTLS_E_PULL_ERROR:
-	case GNUTLS_E_PUSH_ERROR:
-	case GNUTLS_E_SESSION_EOF:
-		return TLS_FAILURE_PEER_CLOSED;
-	case GNUTLS_E_MEMORY_ERROR:
-		return TLS_FAILURE_INTERNAL;
-	default:
-		break;
-	}
-	/* TLS 1.2 reads the leaf with its message, 1.3 when the CertificateVerify needs it. */
-	bool at_verify = s->last_message == GNUTLS_HANDSHAKE_CERTIFICATE_VERIFY;
-	if (!s->presented || !(at_verify || s->last_message == GNUTLS_HANDSHAKE_CERTIFICATE_PKT) ||
-	    is_record_error(code)) {
-		return TLS_FAILURE_PROTOCOL;
-	}
-	return at_verify && is_possession_error(code) ? TLS_FAILURE_POSSESSION
-	                                              : TLS_FAILURE_CERTIFICATE;
-}
-
 static enum tls_outcome complete(struct tls_session *s)
 {
 	struct negotiated *n = s->negotiated;
 	note_negotiated(s);
 	n->cipher = gnutls_ciphersuite_get(s->gnutls);
-	n->established = true;
 	n->resumed = gnutls_session_is_resumed(s->gnutls) != 0;
-	/* Nothing of ours resumes: a session that did would carry an identity nobody proved. */
-	BUG_IF(n->resumed);
 	s->proven = s->presented && s->verify_seen;
+	if (s->client != NULL && session_client_complete(s) != 0) {
+		return TLS_FAILED;
+	}
+	/* No server of ours resumes: a session that did would carry an identity nobody proved. */
+	BUG_IF(s->client == NULL && n->resumed);
+	n->established = true;
 	return TLS_DONE;
 }
 
@@ -424,11 +226,12 @@ enum tls_outcome tls_session_handshake(struct tls_session *s)
 	}
 	note_negotiated(s);
 	if (ret == GNUTLS_E_FATAL_ALERT_RECEIVED || ret == GNUTLS_E_WARNING_ALERT_RECEIVED) {
-		s->negotiated->alert_received = (int)gnutls_alert_get(s->gnutls);
+		s->peer_alert = (int)gnutls_alert_get(s->gnutls);
+		s->negotiated->alert_received = s->peer_alert;
 	}
 	if (s->failure == TLS_FAILURE_NONE) {
 		s->gnutls_error = ret;
-		s->failure = classify(s, ret);
+		s->failure = session_failure(s, ret);
 	}
 	return TLS_FAILED;
 }
@@ -450,6 +253,11 @@ int tls_session_failure_alert(const struct tls_session *s)
 	return gnutls_error_to_alert(s->gnutls_error, &level);
 }
 
+int tls_session_peer_alert(const struct tls_session *s)
+{
+	return s->peer_alert;
+}
+
 bool tls_session_possession_proven(const struct tls_session *s)
 {
 	return s->proven;
@@ -457,8 +265,13 @@ bool tls_session_possession_proven(const struct tls_session *s)
 
 void tls_session_detach(struct tls_session *s)
 {
-	/* TLS 1.3 sends handshake messages later, too (KeyUpdate); nothing of them is ours to see. */
-	gnutls_handshake_set_hook_function(s->gnutls, GNUTLS_HANDSHAKE_ANY, GNUTLS_HOOK_PRE, NULL);
+	/* TLS 1.3 sends handshake messages later, too (KeyUpdate); nothing of them is a server's to see. */
+	if (s->client != NULL) {
+		session_client_detach(s);
+	} else {
+		gnutls_handshake_set_hook_function(s->gnutls, GNUTLS_HANDSHAKE_ANY, GNUTLS_HOOK_PRE,
+		                                   NULL);
+	}
 	s->hello = NULL;
 	s->negotiated = NULL;
 }
@@ -476,8 +289,14 @@ static enum tls_outcome outcome_of(struct tls_session *s, ssize_t ret)
 		return TLS_TRUNCATED;
 	case GNUTLS_E_REHANDSHAKE:
 		gnutls_alert_send(s->gnutls, GNUTLS_AL_FATAL, GNUTLS_A_NO_RENEGOTIATION);
+		s->failure = TLS_FAILURE_PROTOCOL;
+		return TLS_FAILED;
+	case GNUTLS_E_FATAL_ALERT_RECEIVED:
+		s->failure = TLS_FAILURE_PEER_ALERT;
+		s->peer_alert = (int)gnutls_alert_get(s->gnutls);
 		return TLS_FAILED;
 	default:
+		s->failure = TLS_FAILURE_PROTOCOL;
 		return TLS_FAILED;
 	}
 }

@@ -1,4 +1,4 @@
-/* One TLS server session: the only face of GnuTLS that the proxy sees.
+/* One TLS session, a server's to a client or a client's to a back end: the only face of GnuTLS that the proxy sees.
  *
  * The owner gives bytes in and out (pull, push), chooses the service once the ClientHello is read, and is shown the raw
  * certificates. A client certificate is asked for, never required: the handshake is completed wherever it can be, so
@@ -60,6 +60,7 @@ enum tls_failure {
 	TLS_FAILURE_NO_PROTOCOL,
 	TLS_FAILURE_PEER_ALERT,
 	TLS_FAILURE_PEER_CLOSED,
+	TLS_FAILURE_NOT_TLS, /* a back end speaks something else; servers are told by the owner's look at the first bytes */
 	TLS_FAILURE_NAME_CHANGED, /* another SNI after HelloRetryRequest */
 	TLS_FAILURE_CERTIFICATE, /* GnuTLS cannot work with what was presented: nothing was proven */
 	TLS_FAILURE_POSSESSION,  /* the CertificateVerify is wrong */
@@ -72,16 +73,22 @@ enum tls_failure {
 int tls_session_new(struct tls_session **out, const struct tls_owner *ops, void *owner,
                     const struct tls_limits *limits, struct hello *hello,
                     struct negotiated *negotiated);
-/* The client's side, to a server of an upstream. `server_name` NULL: no SNI. `resume` is what tls_session_ticket() gave for this server,
- * or empty. No ClientHello is parsed and owner->choose is not called; owner->presented is called with what the server showed, and not
- * on a resumed session (the caller keeps that chain with the ticket). The server's certificate is not judged here: the handshake is
- * completed, the caller judges before it sends a byte. */
+/* The client's side, to a server of an upstream, whose name goes into the SNI (copied; NULL or an address: no SNI). `resume`
+ * is what tls_session_ticket() gave for this server, or empty; of another client or name, or older than an hour, it is
+ * passed over. No ClientHello is parsed and owner->choose is not called; owner->presented is called with what the server showed, and
+ * not on a resumed session (the caller keeps that chain with the ticket). The server's certificate is not judged here: the
+ * handshake is completed, the caller judges before it sends a byte. What the server sends until then is bounded. Our leaf
+ * is the one in `negotiated`, if the server asked for it. `client` has to outlive the session. E_NOMEM. */
 int tls_session_new_client(struct tls_session **out, const struct tls_owner *ops, void *owner,
                            const struct tls_limits *limits, const struct tls_client *client,
                            const char *server_name, struct slice resume,
                            struct negotiated *negotiated);
-/* Of a client's session: what resumes it, appended to `out`; false: nothing new came since the last call. TLS 1.3 tickets come with the first reads. */
+/* Of a client's session: what resumes it, appended to `out`; false: nothing new came since the last call, or there is no room.
+ * TLS 1.3 tickets come with the first reads, also after tls_session_detach(), and are to be used once (RFC 8446 C.4). It
+ * has the session's secrets: not for files or logs. */
 bool tls_session_ticket(struct tls_session *s, struct buf *out);
+/* Of a client's session: the server asked for our certificate. */
+bool tls_session_asked(const struct tls_session *s);
 /* Frees without a word to the peer. NULL is fine. */
 void tls_session_free(struct tls_session **session);
 
@@ -89,7 +96,10 @@ enum tls_outcome tls_session_handshake(struct tls_session *s);
 enum tls_failure tls_session_failure(const struct tls_session *s);
 /* The alert that fits the failure by the library's own table; -1: none. */
 int tls_session_failure_alert(const struct tls_session *s);
-/* A CertificateVerify was seen and the handshake is complete. */
+/* The fatal alert that the peer ended the session with, in the handshake or later; -1: none. */
+int tls_session_peer_alert(const struct tls_session *s);
+/* A CertificateVerify (in TLS 1.2 a server's signed key exchange) was seen and the handshake is complete. Also on a client's
+ * resumed session: its secret is from a handshake where that was so (RFC 8446 2.2). */
 bool tls_session_possession_proven(const struct tls_session *s);
 /* Forgets the handshake's hello and negotiated: they may be freed after this. */
 void tls_session_detach(struct tls_session *s);
