@@ -106,9 +106,8 @@ static size_t alternative_name(uint8_t text[static ALTERNATIVE_NAME_MAX], const 
 	return append(text, append(text, 0, SLICE("other:")), san->oid);
 }
 
-static void put_alternative_names(struct encoder *e, const struct cert *leaf)
+static void put_alternative_names(struct encoder *e, enum event_field field, const struct cert *leaf)
 {
-	const enum event_field field = FIELD_TLS_CLIENT_X509_ALTERNATIVE_NAMES;
 	struct json_mark mark;
 	if (leaf->san_count == 0 || !open_array(e, field, &mark)) {
 		return;
@@ -136,31 +135,34 @@ static struct slice significant(struct slice serial)
 	return serial;
 }
 
-static void put_x509(struct encoder *e, const struct cert *leaf)
+/* The row for the peer's side, a constant where `server` is one: the names below are the same. */
+#define SIDE(server, name) ((server) ? FIELD_TLS_SERVER_##name : FIELD_TLS_CLIENT_##name)
+
+ENCODER_INLINE void put_x509(struct encoder *e, const struct cert *leaf, bool server)
 {
 	struct json_mark x509 = open_object(e, "x509");
 	if (leaf->version != 0) {
-		put_key(e, FIELD_TLS_CLIENT_X509_VERSION_NUMBER);
+		put_key(e, SIDE(server, X509_VERSION_NUMBER));
 		json_u64_text(&e->json, leaf->version);
 	}
-	put_hex(e, FIELD_TLS_CLIENT_X509_SERIAL_NUMBER, significant(leaf->serial));
+	put_hex(e, SIDE(server, X509_SERIAL_NUMBER), significant(leaf->serial));
 	struct json_mark subject = open_object(e, "subject");
-	put_name(e, FIELD_TLS_CLIENT_X509_SUBJECT_COMMON_NAME, &leaf->subject);
+	put_name(e, SIDE(server, X509_SUBJECT_COMMON_NAME), &leaf->subject);
 	close_object(e, subject);
 	struct json_mark issuer = open_object(e, "issuer");
-	put_name(e, FIELD_TLS_CLIENT_X509_ISSUER_COMMON_NAME, &leaf->issuer);
+	put_name(e, SIDE(server, X509_ISSUER_COMMON_NAME), &leaf->issuer);
 	close_object(e, issuer);
-	put_alternative_names(e, leaf);
-	put_string(e, FIELD_TLS_CLIENT_X509_PUBLIC_KEY_ALGORITHM, leaf->key_algorithm);
+	put_alternative_names(e, SIDE(server, X509_ALTERNATIVE_NAMES), leaf);
+	put_string(e, SIDE(server, X509_PUBLIC_KEY_ALGORITHM), leaf->key_algorithm);
 	if (leaf->key_bits != 0) {
-		put_u64(e, FIELD_TLS_CLIENT_X509_PUBLIC_KEY_SIZE, leaf->key_bits);
+		put_u64(e, SIDE(server, X509_PUBLIC_KEY_SIZE), leaf->key_bits);
 	}
-	put_string(e, FIELD_TLS_CLIENT_X509_PUBLIC_KEY_CURVE, leaf->key_curve);
-	put_string(e, FIELD_TLS_CLIENT_X509_SIGNATURE_ALGORITHM, leaf->signature_algorithm);
+	put_string(e, SIDE(server, X509_PUBLIC_KEY_CURVE), leaf->key_curve);
+	put_string(e, SIDE(server, X509_SIGNATURE_ALGORITHM), leaf->signature_algorithm);
 	close_object(e, x509);
 }
 
-void put_certificate(struct encoder *e, const struct handshake *hs)
+ENCODER_INLINE void put_leaf(struct encoder *e, const struct handshake *hs, bool server)
 {
 	const struct chain *chain = hs->chain;
 	if (chain == NULL || !chain->parsed || chain->count == 0) {
@@ -168,17 +170,26 @@ void put_certificate(struct encoder *e, const struct handshake *hs)
 	}
 	const struct cert *leaf = certificate_leaf(hs);
 	if (leaf != NULL) {
-		put_text(e, FIELD_TLS_CLIENT_SUBJECT, leaf->subject.text);
-		put_text(e, FIELD_TLS_CLIENT_ISSUER, leaf->issuer.text);
-		put_time_s(e, FIELD_TLS_CLIENT_NOT_BEFORE, leaf->not_before_s);
-		put_time_s(e, FIELD_TLS_CLIENT_NOT_AFTER, leaf->not_after_s);
+		put_text(e, SIDE(server, SUBJECT), leaf->subject.text);
+		put_text(e, SIDE(server, ISSUER), leaf->issuer.text);
+		put_time_s(e, SIDE(server, NOT_BEFORE), leaf->not_before_s);
+		put_time_s(e, SIDE(server, NOT_AFTER), leaf->not_after_s);
 	}
 	struct json_mark hash = open_object(e, "hash");
-	put_hex(e, FIELD_TLS_CLIENT_HASH_SHA256, slice_of(chain->certs[0].sha256, 32));
-	put_hex(e, FIELD_TLS_CLIENT_HASH_SHA1, slice_of(chain->certs[0].sha1, 20));
+	put_hex(e, SIDE(server, HASH_SHA256), slice_of(chain->certs[0].sha256, 32));
+	put_hex(e, SIDE(server, HASH_SHA1), slice_of(chain->certs[0].sha1, 20));
 	close_object(e, hash);
 	if (leaf != NULL) {
-		put_x509(e, leaf);
+		put_x509(e, leaf, server);
+	}
+}
+
+void put_certificate(struct encoder *e, const struct handshake *hs)
+{
+	if (hs->egress) {
+		put_leaf(e, hs, true);
+	} else {
+		put_leaf(e, hs, false);
 	}
 }
 

@@ -1,4 +1,5 @@
-/* The parts of a handshake event that come from the presented leaf. Only for event/. */
+/* The parts of a handshake event that come from the leaf that the peer presented: a client's,
+ * or with `egress` a server's. Only for event/. */
 #pragma once
 
 #include "event/encoder.h"
@@ -12,7 +13,8 @@ struct slice certificate_common_name(const struct dn *name);
  * as the user. */
 struct slice certificate_identity(const struct cert *leaf);
 
-/* tls.client.subject to tls.client.x509; the fingerprints alone if the leaf cannot be read. */
+/* tls.client.subject to tls.client.x509, or those of tls.server for egress; the fingerprints
+ * alone if the leaf cannot be read. */
 void put_certificate(struct encoder *e, const struct handshake *hs);
 /* tlscribe.certificate. */
 void put_usages(struct encoder *e, const struct cert *leaf);

@@ -46,12 +46,31 @@ static void put_event(struct encoder *e, const struct handshake *hs)
 	json_close(&e->json, (struct json_mark){0}, '}');
 }
 
-static struct slice server_name(const struct hello *hello)
+/* As it was asked for, by the client or by us. */
+static struct slice server_name(const struct handshake *hs)
 {
-	if (!hello->seen || !hello->has_server_name) {
+	const struct hello *hello = &hs->hello;
+	if (!hello->has_server_name || (!hello->seen && !hs->egress)) {
 		return (struct slice){0};
 	}
 	return slice_of(hello->server_name, hello->server_name_len);
+}
+
+/* The fingerprint of the leaf that we showed; the peer's certificate stands on the other side. */
+static void put_shown(struct encoder *e, const struct handshake *hs)
+{
+	const struct negotiated *tls = &hs->tls;
+	if (!tls->has_server_certificate) {
+		return;
+	}
+	struct json_mark hash = open_object(e, "hash");
+	struct slice sha256 = slice_of(tls->server_certificate_sha256, 32);
+	if (hs->egress) {
+		put_hex(e, FIELD_TLS_CLIENT_HASH_SHA256, sha256);
+	} else {
+		put_hex(e, FIELD_TLS_SERVER_HASH_SHA256, sha256);
+	}
+	close_object(e, hash);
 }
 
 static void put_tls(struct encoder *e, const struct handshake *hs)
@@ -71,18 +90,21 @@ static void put_tls(struct encoder *e, const struct handshake *hs)
 	put_text(e, FIELD_TLS_NEXT_PROTOCOL, slice_of(tls->alpn, tls->alpn_len));
 
 	struct json_mark client = open_object(e, "client");
-	put_text(e, FIELD_TLS_CLIENT_SERVER_NAME, server_name(&hs->hello));
-	put_certificate(e, hs);
+	put_text(e, FIELD_TLS_CLIENT_SERVER_NAME, server_name(hs));
+	if (hs->egress) {
+		put_shown(e, hs);
+	} else {
+		put_certificate(e, hs);
+	}
 	close_object(e, client);
 
-	if (tls->has_server_certificate) {
-		struct json_mark server = open_object(e, "server");
-		struct json_mark hash = open_object(e, "hash");
-		put_hex(e, FIELD_TLS_SERVER_HASH_SHA256,
-		        slice_of(tls->server_certificate_sha256, 32));
-		close_object(e, hash);
-		close_object(e, server);
+	struct json_mark server = open_object(e, "server");
+	if (hs->egress) {
+		put_certificate(e, hs);
+	} else {
+		put_shown(e, hs);
 	}
+	close_object(e, server);
 	close_object(e, object);
 }
 
@@ -103,7 +125,7 @@ static void put_related(struct encoder *e, const struct handshake *hs, const str
 		close_array(e, FIELD_RELATED_HASH, mark);
 	}
 	put_texts(e, FIELD_RELATED_USER, &user, 1);
-	struct slice host = server_name(&hs->hello);
+	struct slice host = server_name(hs);
 	put_texts(e, FIELD_RELATED_HOSTS, &host, 1);
 	close_object(e, related);
 }
@@ -113,25 +135,27 @@ static void write_handshake(struct encoder *e, const struct handshake *hs)
 	struct message message;
 	struct ips ips;
 	const struct cert *leaf = certificate_leaf(hs);
-	struct slice user =
-		hs->verified && leaf != NULL ? certificate_identity(leaf) : (struct slice){0};
+	/* A server is nobody's user. */
+	struct slice user = hs->verified && !hs->egress && leaf != NULL ? certificate_identity(leaf)
+	                                                                : (struct slice){0};
 
 	put_event(e, hs);
 	message_handshake(&message, hs);
 	put_when_and_what(e, hs->end_us, &message);
 	put_observer(e, labels_of(e->from, hs->service));
-	struct json_mark service = open_object(e, "service");
-	put_string(e, FIELD_SERVICE_NAME, hs->service != NULL ? hs->service->name : NULL);
-	close_object(e, service);
+	put_service(e, hs->service);
 	ips_format(&ips, &hs->source, &hs->destination, &hs->peer);
 	put_ends(e,
 	         &(struct ends){
 			 .source = &hs->source,
 			 .destination = &hs->destination,
-			 .domain = server_name(&hs->hello),
+			 .domain = server_name(hs),
+			 .counted = true,
 			 .source_bytes = hs->source_bytes,
 			 .destination_bytes = hs->destination_bytes,
-			 .tls = hs->hello.seen,
+			 .server = hs->egress ? hs->server : NULL,
+			 .egress = hs->egress,
+			 .protocol = hs->hello.seen || hs->egress ? "tls" : NULL,
 		 },
 	         &ips);
 	put_tls(e, hs);
@@ -160,6 +184,8 @@ int event_encode_minimal(struct buf *out, const struct event_source *from,
 	/* What could not be kept in memory is not to be trusted either: nothing but the id, the
 	 * times and the ends. */
 	struct handshake bare = {
+		.egress = hs->egress,
+		.connection = hs->connection,
 		.start_us = hs->start_us,
 		.end_us = hs->end_us,
 		.duration_ns = hs->duration_ns,
@@ -168,6 +194,7 @@ int event_encode_minimal(struct buf *out, const struct event_source *from,
 		.verify_us = -1,
 		.source = hs->source,
 		.destination = hs->destination,
+		.peer = hs->peer,
 		.source_bytes = hs->source_bytes,
 		.destination_bytes = hs->destination_bytes,
 		.tls = {.alert_sent = -1, .alert_received = -1},

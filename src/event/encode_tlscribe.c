@@ -117,9 +117,13 @@ static void put_findings(struct encoder *e, const struct handshake *hs)
 static void put_evidence(struct encoder *e, const struct handshake *hs)
 {
 	struct json_mark evidence = open_object(e, "evidence");
-	put_bool(e, FIELD_TLSCRIBE_EVIDENCE_REQUESTED, hs->requested);
-	if (hs->requested) {
+	/* Of a server it is always asked for, and without a list of CAs. */
+	bool requested = hs->requested || hs->egress;
+	put_bool(e, FIELD_TLSCRIBE_EVIDENCE_REQUESTED, requested);
+	if (requested && !hs->egress) {
 		put_bool(e, FIELD_TLSCRIBE_EVIDENCE_CA_NAMES, hs->ca_names);
+	}
+	if (requested) {
 		put_bool(e, FIELD_TLSCRIBE_EVIDENCE_PRESENTED, hs->presented);
 	}
 	put_string(e, FIELD_TLSCRIBE_EVIDENCE_POSSESSION, possession_name(hs->possession));
@@ -168,6 +172,29 @@ static void put_timing(struct encoder *e, const struct handshake *hs)
 	close_object(e, timing);
 }
 
+static void put_headers(struct encoder *e, const struct handshake *hs)
+{
+	struct json_mark headers = open_object(e, "headers");
+	struct json_mark mark;
+	if (hs->omitted_header_count > 0 && open_array(e, FIELD_TLSCRIBE_HEADERS_OMITTED, &mark)) {
+		unsigned put = 0;
+		for (size_t i = 0; i < hs->omitted_header_count; i++) {
+			put_element(e, FIELD_TLSCRIBE_HEADERS_OMITTED,
+			            slice_text(hs->omitted_headers[i]), &put);
+		}
+		close_array(e, FIELD_TLSCRIBE_HEADERS_OMITTED, mark);
+	}
+	close_object(e, headers);
+}
+
+static const char *verify_mode(const struct handshake *hs)
+{
+	if (hs->egress) {
+		return hs->verify_mode;
+	}
+	return hs->service != NULL ? hs->service->verify_mode : NULL;
+}
+
 static void put_alert_and_policy(struct encoder *e, const struct handshake *hs)
 {
 	struct json_mark alert = open_object(e, "alert");
@@ -191,18 +218,13 @@ void put_tlscribe(struct encoder *e, const struct handshake *hs, const struct ip
 	const struct cert *leaf = certificate_leaf(hs);
 	struct json_mark object = open_object(e, "tlscribe");
 	put_log(e);
-	if (ips->peer.len > 0) {
-		struct json_mark peer = open_object(e, "peer");
-		put_text(e, FIELD_TLSCRIBE_PEER_IP, ips->peer);
-		put_u64(e, FIELD_TLSCRIBE_PEER_PORT, hs->peer.port);
-		close_object(e, peer);
-	}
+	put_string(e, FIELD_TLSCRIBE_CONNECTION, hs->egress ? hs->connection : NULL);
+	put_peer(e, ips, &hs->peer);
 	put_client_hello(e, &hs->hello);
 	put_string(e, FIELD_TLSCRIBE_CLASS, peer_class_row(hs->class)->name);
 	put_findings(e, hs);
 	put_bool(e, FIELD_TLSCRIBE_VERIFIED, hs->verified);
-	put_string(e, FIELD_TLSCRIBE_VERIFY_MODE,
-	           hs->service != NULL ? hs->service->verify_mode : NULL);
+	put_string(e, FIELD_TLSCRIBE_VERIFY_MODE, verify_mode(hs));
 	put_string(e, FIELD_TLSCRIBE_DECISION, decision_name(hs->decision));
 	put_string(e, FIELD_TLSCRIBE_DENIED_BY, denied_by_name(hs->denied_by));
 	put_evidence(e, hs);
@@ -214,6 +236,7 @@ void put_tlscribe(struct encoder *e, const struct handshake *hs, const struct ip
 		put_hex(e, FIELD_TLSCRIBE_SPKI_SHA256, slice_of(leaf->spki_sha256, 32));
 		put_usages(e, leaf);
 	}
+	put_headers(e, hs);
 	put_alert_and_policy(e, hs);
 	put_timing(e, hs);
 	put_truncated(e);

@@ -56,7 +56,9 @@ bool encoder_plan(struct encoder *e)
 		excess += sizeof("\"truncated\":[]") - 1; /* tlscribe.truncated is still to come */
 	}
 	excess = drop_below(e, "tlscribe.", excess);
-	drop_below(e, "tls.client.x509.", excess);
+	/* Only one of them is there. */
+	excess = drop_below(e, "tls.client.x509.", excess);
+	drop_below(e, "tls.server.x509.", excess);
 
 	memset(e->cut, 0, sizeof(e->cut));
 	memset(e->array_bytes, 0, sizeof(e->array_bytes));

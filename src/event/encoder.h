@@ -37,7 +37,7 @@ void encoder_begin(struct encoder *e, struct buf *out, const struct event_source
 /* Closes the line. E_OK, E_LIMIT or what the buf ran into. */
 int encoder_finish(struct encoder *e);
 /* After a line that was too long: chooses the arrays to leave out, those of tlscribe and then
- * those of tls.client.x509, last first, until it fits, and starts anew. False: it fits as it is,
+ * those of tls.client.x509 or tls.server.x509, last first, until it fits, and starts anew. False: it fits as it is,
  * or nothing will help. */
 bool encoder_plan(struct encoder *e);
 

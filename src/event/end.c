@@ -4,7 +4,6 @@
 #include "event/parts.h"
 
 #define SEVERITY_FAILED 3
-#define SERVICE_MAX 128
 
 static void put_event(struct encoder *e, const struct connection_end *end)
 {
@@ -29,25 +28,20 @@ int event_encode_connection_end(struct buf *out, const struct event_source *from
 	struct encoder e;
 	struct ips ips;
 	struct message message = {.len = 0};
-	const char *service_name = end->service != NULL ? end->service->name : NULL;
 
 	encoder_begin(&e, out, from);
 	put_event(&e, end);
-	if (service_name != NULL) {
-		message_bounded(&message, slice_text(service_name), SERVICE_MAX);
-		message_text(&message, ": ");
-	}
+	message_service(&message, end->service);
 	message_text(&message, end->sentence);
 	put_when_and_what(&e, end->end_us, &message);
 	put_observer(&e, labels_of(from, end->service));
-	struct json_mark service = open_object(&e, "service");
-	put_string(&e, FIELD_SERVICE_NAME, service_name);
-	close_object(&e, service);
-	ips_format(&ips, &end->source, &end->destination, NULL);
+	put_service(&e, end->service);
+	ips_format(&ips, &end->source, &end->destination, &end->peer);
 	put_ends(&e,
 	         &(struct ends){
 			 .source = &end->source,
 			 .destination = &end->destination,
+			 .counted = true,
 			 .source_bytes = end->source_bytes,
 			 .destination_bytes = end->destination_bytes,
 		 },
@@ -58,6 +52,7 @@ int event_encode_connection_end(struct buf *out, const struct event_source *from
 	struct json_mark tlscribe = open_object(&e, "tlscribe");
 	put_log(&e);
 	put_string(&e, FIELD_TLSCRIBE_CONNECTION, end->connection);
+	put_peer(&e, &ips, &end->peer);
 	put_string(&e, FIELD_TLSCRIBE_CLOSE_REASON, end->close_reason);
 	put_truncated(&e);
 	close_object(&e, tlscribe);

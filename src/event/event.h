@@ -60,20 +60,22 @@ struct request_event {
 	const char *detail;       /* with `denied`: a few words, static; NULL */
 	int64_t start_us, end_us; /* head complete; last byte of the answer */
 	uint64_t duration_ns;
-	struct endpoint source, destination, peer;
+	struct endpoint source, destination, peer; /* as in struct handshake */
 	const struct event_service *service;
 	/* As the client sent them, any byte but those that the parser refuses; empty: unknown. */
 	struct slice method;
 	struct slice host; /* without port */
 	struct slice path;
-	struct slice query;                     /* only where the service allows it; without "?" */
-	unsigned status;                        /* of the answer; 0: none was sent */
-	uint64_t request_bytes, response_bytes; /* of the bodies */
-	const char *upstream;                   /* address of the server it went to; NULL */
-	enum peer_class class;                  /* of the connection's handshake */
+	struct slice query; /* only where the service allows it; without "?" */
+	unsigned status;    /* of the answer; 0: none was sent */
+	uint64_t request_bytes,
+		response_bytes; /* of the bodies; the second means nothing without a status */
+	const char *upstream;   /* address of the server it went to; NULL */
+	enum peer_class class;  /* of the connection's handshake */
 	bool verified;
 	struct slice user_name; /* empty unless verified */
 };
+/* E_OK, or buf's error. BUG: `denied` without a denied_by, or one without `denied`. */
 int event_encode_request(struct buf *out, const struct event_source *from,
                          const struct request_event *request);
 
@@ -84,6 +86,7 @@ struct connection_end {
 	int64_t start_us, end_us;
 	uint64_t duration_ns;
 	struct endpoint source, destination;
+	struct endpoint peer;                     /* as in struct handshake */
 	uint64_t source_bytes, destination_bytes; /* application bytes from and to the client */
 	const struct event_service *service;
 	const char *close_reason; /* proxy/close_reasons.def */

@@ -15,7 +15,8 @@ enum {
 	AH = 1 << ACTION_AUDIT_HEARTBEAT,
 	AC = 1 << ACTION_AUDIT_CONFIG,
 	AG = 1 << ACTION_AUDIT_GAP,
-	R = 1 << ACTION_REQUEST | 1 << ACTION_REQUEST_DENIED,
+	RD = 1 << ACTION_REQUEST_DENIED,
+	R = 1 << ACTION_REQUEST | RD,
 	V = 1 << ACTION_CONNECTION_REVOKED,
 	S = 1 << ACTION_CERTIFICATE_SEEN,
 	ALL = (1 << ACTION_COUNT) - 1,
@@ -30,14 +31,14 @@ static const struct field_row rows[] = {
 
 static const char *const actions[ACTION_COUNT] = {
 	[ACTION_TLS_HANDSHAKE] = "tls-handshake",
+	[ACTION_REQUEST] = "request",
+	[ACTION_REQUEST_DENIED] = "request-denied",
 	[ACTION_CONNECTION_END] = "connection-end",
 	[ACTION_AUDIT_START] = "audit.start",
 	[ACTION_AUDIT_STOP] = "audit.stop",
 	[ACTION_AUDIT_HEARTBEAT] = "audit.heartbeat",
 	[ACTION_AUDIT_CONFIG] = "audit.config",
 	[ACTION_AUDIT_GAP] = "audit.gap",
-	[ACTION_REQUEST] = "request",
-	[ACTION_REQUEST_DENIED] = "request-denied",
 	[ACTION_CONNECTION_REVOKED] = "connection-revoked",
 	[ACTION_CERTIFICATE_SEEN] = "certificate-seen",
 };

@@ -41,6 +41,8 @@ enum field_type {
 /* Bits of field_row.actions and .required: event.action of an entry. */
 enum event_action {
 	ACTION_TLS_HANDSHAKE,
+	ACTION_REQUEST,
+	ACTION_REQUEST_DENIED,
 	ACTION_CONNECTION_END,
 	ACTION_AUDIT_START,
 	ACTION_AUDIT_STOP,
@@ -48,9 +50,7 @@ enum event_action {
 	ACTION_AUDIT_CONFIG,
 	ACTION_AUDIT_GAP,
 	ACTION_BUILT_COUNT, /* the ones below are reserved as the rows are */
-	ACTION_REQUEST = ACTION_BUILT_COUNT,
-	ACTION_REQUEST_DENIED,
-	ACTION_CONNECTION_REVOKED,
+	ACTION_CONNECTION_REVOKED = ACTION_BUILT_COUNT,
 	ACTION_CERTIFICATE_SEEN,
 	ACTION_COUNT,
 };

@@ -10,6 +10,7 @@ const char *decision_name(enum decision decision)
 		[DECISION_ALLOW_TOLERATED] = "allow_tolerated",
 		[DECISION_ALLOW_ANONYMOUS] = "allow_anonymous",
 		[DECISION_ALLOW_UNVERIFIED] = "allow_unverified",
+		[DECISION_QUARANTINE] = "quarantine",
 	};
 	BUG_IF(decision >= DECISION_COUNT);
 	return names[decision];
@@ -18,10 +19,10 @@ const char *decision_name(enum decision decision)
 const char *denied_by_name(enum denied_by by)
 {
 	static const char *const names[DENIED_BY_COUNT] = {
-		[DENIED_BY_VERIFY] = "verify",
-		[DENIED_BY_HANDSHAKE] = "handshake",
-		[DENIED_BY_LIMIT] = "limit",
-		[DENIED_BY_SHUTDOWN] = "shutdown",
+		[DENIED_BY_VERIFY] = "verify",   [DENIED_BY_HANDSHAKE] = "handshake",
+		[DENIED_BY_LIMIT] = "limit",     [DENIED_BY_SHUTDOWN] = "shutdown",
+		[DENIED_BY_ROUTE] = "route",     [DENIED_BY_AUTHORITY] = "authority",
+		[DENIED_BY_REQUEST] = "request",
 	};
 	BUG_IF(by >= DENIED_BY_COUNT);
 	return names[by];

@@ -62,14 +62,17 @@ struct event_service {
 
 struct handshake {
 	char id[ID_MAX + 1];
-	/* Egress: we are the client, the chain and verdict are the server's, source is our own address and destination the server's;
-	 * hello is unset but for the server_name that we sent. */
+	/* Egress: we are the client, the chain and verdict are the server's, source is our own
+	 * address and destination the server's; hello is unset but for the server name that we
+	 * sent (has_server_name, server_name_len, server_name; `seen` stays false). */
 	bool egress;
 	const char *connection; /* egress: id of the ingress handshake it is for; NULL: a health check */
-	int64_t start_us;       /* wall clock at accept */
-	int64_t end_us;         /* wall clock at handshake_finish(): event.end and @timestamp */
+	const char *server;      /* egress: address of the upstream's server as configured; NULL */
+	const char *verify_mode; /* egress: "required" or "none", of the upstream's tls; static */
+	int64_t start_us;        /* wall clock at accept; egress: when it was begun */
+	int64_t end_us;          /* wall clock at handshake_finish(): event.end and @timestamp */
 	uint64_t duration_ns;
-	int64_t client_hello_us; /* from accept to the whole ClientHello; -1: none came */
+	int64_t client_hello_us; /* from accept to the whole ClientHello; -1: none came, or egress */
 	int64_t handshake_us;    /* from ClientHello to the end of the handshake; -1 */
 	int64_t verify_us;       /* judging alone; -1 */
 
@@ -78,15 +81,15 @@ struct handshake {
 	struct endpoint peer; /* TCP peer where a PROXY header changed the source; family 0 otherwise */
 	const char *const *omitted_headers; /* identity headers that had to be left out; NULL with 0 */
 	size_t omitted_header_count;
-	uint64_t source_bytes;      /* received until now */
-	uint64_t destination_bytes; /* sent until now */
+	uint64_t source_bytes; /* that the source sent until now: received; egress: sent by us */
+	uint64_t destination_bytes; /* that the destination sent until now */
 
 	const struct event_service *service; /* NULL: none was chosen; snapshot keeps it */
 	struct hello hello;
 	struct negotiated tls;
 
-	bool requested; /* a CertificateRequest was sent */
-	bool ca_names;  /* with CA names in it */
+	bool requested; /* a CertificateRequest was sent; of no meaning for egress */
+	bool ca_names;  /* with CA names in it; of no meaning for egress */
 	bool presented; /* a Certificate message with at least one certificate arrived */
 	enum possession possession;
 	struct chain *chain;     /* a reference; NULL: nothing presented */

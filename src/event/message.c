@@ -4,7 +4,8 @@
 #include "peer/classes.h"
 
 #define SERVICE_MAX 128 /* encoded bytes of a service's name, */
-#define SHOWN_MAX 256   /* and of a subject or server name: the whole is in its own field */
+#define SHOWN_MAX 256   /* and of a subject, server name or path: the whole is in its own field */
+#define METHOD_MAX 32
 #define DAY_S 86400
 
 void message_text(struct message *m, const char *text)
@@ -45,12 +46,41 @@ void message_count(struct message *m, uint64_t n, const char *noun)
 	}
 }
 
+void message_service(struct message *m, const struct event_service *service)
+{
+	if (service != NULL && service->name != NULL) {
+		message_bounded(m, slice_text(service->name), SERVICE_MAX);
+		message_text(m, ": ");
+	}
+}
+
+/* The sentences of classes.def speak of clients. Where we are the client, the peer is a back
+ * end. */
+static void sentence(struct message *m, const char *text, bool egress)
+{
+	static const char *const words[][2] = {
+		{"client and service", "proxy and back end"},
+		{"client", "back end"},
+	};
+	const char *at;
+	for (size_t i = 0; egress && i < sizeof(words) / sizeof(words[0]); i++) {
+		at = strstr(text, words[i][0]);
+		if (at != NULL) {
+			message_bounded(m, slice_of(text, (size_t)(at - text)), SHOWN_MAX);
+			message_text(m, words[i][1]);
+			sentence(m, at + strlen(words[i][0]), egress);
+			return;
+		}
+	}
+	message_text(m, text);
+}
+
 /* "client certificate", or which one above it: of an issuer it must not be said that it is the
  * client's. */
-static void certificate_at(struct message *m, int depth)
+static void certificate_at(struct message *m, int depth, bool egress)
 {
 	if (depth == 0) {
-		message_text(m, "client certificate");
+		sentence(m, "client certificate", egress);
 	} else {
 		message_text(m, "issuing certificate ");
 		message_u64(m, (uint64_t)depth);
@@ -68,22 +98,24 @@ static void whole_days(struct message *m, int64_t seconds)
 
 /* What is wrong with the dates of the primary finding's certificate; false: nothing that a
  * number of days could tell. */
-static bool wrong_dates(struct message *m, const struct verdict *verdict, int64_t now_s)
+static bool wrong_dates(struct message *m, const struct handshake *hs)
 {
+	const struct verdict *verdict = hs->verdict;
+	int64_t now_s = hs->end_us / 1000000;
 	const struct finding *first = &verdict->findings[0];
 	if (verdict->finding_count == 0 || first->at_s == 0) {
 		return false;
 	}
 	int64_t at_s = encoder_us(first->at_s) / 1000000;
 	if (first->class == CLASS_EXPIRED && at_s < now_s) {
-		certificate_at(m, first->depth);
+		certificate_at(m, first->depth, hs->egress);
 		message_text(m, " expired ");
 		whole_days(m, now_s - at_s);
 		message_text(m, " ago");
 		return true;
 	}
 	if (first->class == CLASS_NOT_YET_VALID && at_s > now_s) {
-		certificate_at(m, first->depth);
+		certificate_at(m, first->depth, hs->egress);
 		message_text(m, " becomes valid only in ");
 		whole_days(m, at_s - now_s);
 		return true;
@@ -95,15 +127,15 @@ static void fault(struct message *m, const struct handshake *hs)
 {
 	static const char client[] = "the client certificate";
 	const char *text = peer_class_row(hs->class)->sentence;
-	if (hs->verdict != NULL && wrong_dates(m, hs->verdict, hs->end_us / 1000000)) {
+	if (hs->verdict != NULL && wrong_dates(m, hs)) {
 		return;
 	}
 	if (hs->verdict != NULL && hs->verdict->depth > 0 &&
 	    strncmp(text, client, sizeof(client) - 1) == 0) {
-		certificate_at(m, hs->verdict->depth);
+		certificate_at(m, hs->verdict->depth, hs->egress);
 		message_text(m, text + sizeof(client) - 1);
 	} else {
-		message_text(m, strncmp(text, "the ", 4) == 0 ? text + 4 : text);
+		sentence(m, strncmp(text, "the ", 4) == 0 ? text + 4 : text, hs->egress);
 	}
 }
 
@@ -111,10 +143,7 @@ void message_handshake(struct message *m, const struct handshake *hs)
 {
 	const struct cert *leaf = certificate_leaf(hs);
 	m->len = 0;
-	if (hs->service != NULL && hs->service->name != NULL) {
-		message_bounded(m, slice_text(hs->service->name), SERVICE_MAX);
-		message_text(m, ": ");
-	}
+	message_service(m, hs->service);
 	fault(m, hs);
 	const char *detail = hs->detail;
 	if (hs->verdict != NULL) {
@@ -128,6 +157,8 @@ void message_handshake(struct message *m, const struct handshake *hs)
 		message_text(m, ", tolerated");
 	} else if (hs->decision == DECISION_ALLOW_UNVERIFIED && hs->class != CLASS_NOT_CHECKED) {
 		message_text(m, ", let through");
+	} else if (hs->decision == DECISION_QUARANTINE) {
+		message_text(m, ", quarantined");
 	}
 	if (leaf != NULL) {
 		struct slice name = certificate_common_name(&leaf->subject);
@@ -140,10 +171,48 @@ void message_handshake(struct message *m, const struct handshake *hs)
 			message_bounded(m, leaf->subject.text, SHOWN_MAX);
 			message_text(m, ")");
 		}
-	} else if (hs->class == CLASS_UNKNOWN_SERVER_NAME && hs->hello.has_server_name) {
+	} else if ((hs->egress || hs->class == CLASS_UNKNOWN_SERVER_NAME) &&
+	           hs->hello.has_server_name) {
 		message_text(m, " (");
 		message_bounded(m, slice_of(hs->hello.server_name, hs->hello.server_name_len),
 		                SHOWN_MAX);
 		message_text(m, ")");
+	}
+}
+
+/* "GET api.example/orders", or as much of it as the client said. */
+static void asked(struct message *m, const struct request_event *request)
+{
+	if (request->method.len == 0) {
+		message_text(m, "a request");
+	} else {
+		message_bounded(m, request->method, METHOD_MAX);
+	}
+	if (request->host.len > 0 || request->path.len > 0) {
+		message_text(m, request->method.len == 0 ? " for " : " ");
+		message_bounded(m, request->host, SHOWN_MAX);
+		message_bounded(m, request->path, SHOWN_MAX);
+	}
+}
+
+void message_request(struct message *m, const struct request_event *request)
+{
+	m->len = 0;
+	message_service(m, request->service);
+	asked(m, request);
+	if (request->denied) {
+		message_text(m, " was denied");
+	} else if (request->status != 0) {
+		message_text(m, " was answered");
+	} else {
+		message_text(m, " got no answer");
+	}
+	if (request->status != 0) {
+		message_text(m, " with ");
+		message_u64(m, request->status);
+	}
+	if (request->denied && request->detail != NULL) {
+		message_text(m, ": ");
+		message_bounded(m, slice_text(request->detail), SHOWN_MAX);
 	}
 }

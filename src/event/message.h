@@ -21,5 +21,10 @@ void message_u64(struct message *m, uint64_t n);
 /* "1 day", "3 days". */
 void message_count(struct message *m, uint64_t n, const char *noun);
 
-/* "partner-a: client certificate expired 3 days ago (CN=acme-7)" */
+/* "partner-a: "; nothing where no service was chosen. */
+void message_service(struct message *m, const struct event_service *service);
+/* "partner-a: client certificate expired 3 days ago (CN=acme-7)"; of an egress handshake "back
+ * end certificate ...". */
 void message_handshake(struct message *m, const struct handshake *hs);
+/* "partner-a: GET api.example/orders was answered with 200" */
+void message_request(struct message *m, const struct request_event *request);

@@ -7,7 +7,7 @@ void ips_format(struct ips *ips, const struct endpoint *source, const struct end
 {
 	ips->source = slice_of(ips->text[0], endpoint_ip(ips->text[0], source));
 	ips->destination = slice_of(ips->text[1], endpoint_ip(ips->text[1], destination));
-	ips->peer = slice_of(ips->text[2], peer != NULL ? endpoint_ip(ips->text[2], peer) : 0);
+	ips->peer = slice_of(ips->text[2], endpoint_ip(ips->text[2], peer));
 }
 
 struct slice labels_of(const struct event_source *from, const struct event_service *service)
@@ -22,7 +22,9 @@ void put_ends(struct encoder *e, const struct ends *ends, const struct ips *ips)
 	if (ips->source.len > 0) {
 		put_u64(e, FIELD_SOURCE_PORT, ends->source->port);
 	}
-	put_u64(e, FIELD_SOURCE_BYTES, ends->source_bytes);
+	if (ends->counted) {
+		put_u64(e, FIELD_SOURCE_BYTES, ends->source_bytes);
+	}
 	close_object(e, source);
 
 	struct json_mark destination = open_object(e, "destination");
@@ -31,11 +33,17 @@ void put_ends(struct encoder *e, const struct ends *ends, const struct ips *ips)
 		put_u64(e, FIELD_DESTINATION_PORT, ends->destination->port);
 	}
 	put_text(e, FIELD_DESTINATION_DOMAIN, ends->domain);
-	put_u64(e, FIELD_DESTINATION_BYTES, ends->destination_bytes);
+	if (ends->counted) {
+		put_u64(e, FIELD_DESTINATION_BYTES, ends->destination_bytes);
+	}
 	close_object(e, destination);
 
+	struct json_mark server = open_object(e, "server");
+	put_string(e, FIELD_SERVER_ADDRESS, ends->server);
+	close_object(e, server);
+
 	struct json_mark network = open_object(e, "network");
-	put_literal(e, FIELD_NETWORK_DIRECTION, "ingress");
+	put_string(e, FIELD_NETWORK_DIRECTION, ends->egress ? "egress" : "ingress");
 	if (ends->source->family == AF_INET) {
 		put_literal(e, FIELD_NETWORK_TRANSPORT, "tcp");
 		put_literal(e, FIELD_NETWORK_TYPE, "ipv4");
@@ -43,10 +51,25 @@ void put_ends(struct encoder *e, const struct ends *ends, const struct ips *ips)
 		put_literal(e, FIELD_NETWORK_TRANSPORT, "tcp");
 		put_literal(e, FIELD_NETWORK_TYPE, "ipv6");
 	}
-	if (ends->tls) {
-		put_literal(e, FIELD_NETWORK_PROTOCOL, "tls");
-	}
+	put_string(e, FIELD_NETWORK_PROTOCOL, ends->protocol);
 	close_object(e, network);
+}
+
+void put_service(struct encoder *e, const struct event_service *service)
+{
+	struct json_mark object = open_object(e, "service");
+	put_string(e, FIELD_SERVICE_NAME, service != NULL ? service->name : NULL);
+	close_object(e, object);
+}
+
+void put_peer(struct encoder *e, const struct ips *ips, const struct endpoint *peer)
+{
+	if (ips->peer.len > 0) {
+		struct json_mark object = open_object(e, "peer");
+		put_text(e, FIELD_TLSCRIBE_PEER_IP, ips->peer);
+		put_u64(e, FIELD_TLSCRIBE_PEER_PORT, peer->port);
+		close_object(e, object);
+	}
 }
 
 void put_related_ips(struct encoder *e, const struct ips *ips)

@@ -8,9 +8,12 @@
 /* What is known of the two ends of a connection. */
 struct ends {
 	const struct endpoint *source, *destination;
-	struct slice domain; /* that the client asked for; may be empty */
+	struct slice domain; /* that was asked for; may be empty */
+	bool counted;        /* the bytes are known: */
 	uint64_t source_bytes, destination_bytes;
-	bool tls; /* a ClientHello was read */
+	const char *server;   /* of an upstream, as configured; NULL */
+	bool egress;          /* we are the source */
+	const char *protocol; /* "tls", "http"; NULL: not known */
 };
 
 /* Addresses as text, made once: they stand in two places. */
@@ -23,8 +26,12 @@ void ips_format(struct ips *ips, const struct endpoint *source, const struct end
                 const struct endpoint *peer);
 /* The labels of a service, or of the node where there is none. */
 struct slice labels_of(const struct event_source *from, const struct event_service *service);
-/* source, destination and network. */
+/* source, destination, server and network. */
 void put_ends(struct encoder *e, const struct ends *ends, const struct ips *ips);
+/* service.name. */
+void put_service(struct encoder *e, const struct event_service *service);
+/* tlscribe.peer, where a PROXY header changed the source. */
+void put_peer(struct encoder *e, const struct ips *ips, const struct endpoint *peer);
 /* related.ip: each address once. */
 void put_related_ips(struct encoder *e, const struct ips *ips);
 /* @timestamp and message. */

@@ -77,10 +77,18 @@ static void string(struct buf *out, const char *text)
 	buf_append_byte(out, '"');
 }
 
+/* What denies a request alone; NULL after the last. */
+static const char *request_denied_by(int i)
+{
+	int by = DENIED_BY_ROUTE + i;
+	return by < DENIED_BY_COUNT ? denied_by_name((enum denied_by)by) : NULL;
+}
+
 /* What the fields of a closed list can say; NULL after the last. */
 static const char *value_at(enum event_field field, int i)
 {
-	static const char *const outcomes[] = {"success", "failure", NULL};
+	static const char *const outcomes[] = {"success", "failure", "unknown", NULL};
+	static const char *const directions[] = {"ingress", "egress", NULL};
 	static const char *const modes[] = {"none", "optional", "required", "passthrough", NULL};
 	switch (field) {
 	case FIELD_EVENT_ACTION:
@@ -88,9 +96,13 @@ static const char *value_at(enum event_field field, int i)
 	case FIELD_EVENT_OUTCOME:
 		return outcomes[i];
 	case FIELD_EVENT_REASON:
+		return i < CLASS_COUNT ? peer_class_row((enum peer_class)i)->name
+		                       : request_denied_by(i - CLASS_COUNT);
 	case FIELD_TLSCRIBE_CLASS:
 	case FIELD_TLSCRIBE_FINDINGS_CLASS:
 		return i < CLASS_COUNT ? peer_class_row((enum peer_class)i)->name : NULL;
+	case FIELD_NETWORK_DIRECTION:
+		return directions[i];
 	case FIELD_TLSCRIBE_DECISION:
 		return i < DECISION_COUNT ? decision_name((enum decision)i) : NULL;
 	case FIELD_TLSCRIBE_DENIED_BY:

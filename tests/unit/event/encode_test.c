@@ -64,7 +64,7 @@ static void outcome_and_type_follow_the_decision(void)
 	static const char *const types[] = {"", "denied", "error", "denied", "denied"};
 	struct fixture f;
 	for (int decision = 0; decision < DECISION_COUNT; decision++) {
-		for (int by = DENIED_BY_NOBODY; by < DENIED_BY_COUNT; by++) {
+		for (int by = DENIED_BY_NOBODY; by <= DENIED_BY_SHUTDOWN; by++) {
 			bool denied = decision == DECISION_DENY;
 			if (denied != (by != DENIED_BY_NOBODY)) {
 				continue;
@@ -147,6 +147,9 @@ static void the_message_says_whose_certificate_and_since_when(void)
 	f.hs.denied_by = DENIED_BY_NOBODY;
 	CU_ASSERT(says(&f, "message",
 	               "partner-a: client certificate is revoked, let through (CN=acme-7,O=Acme)"));
+	f.hs.decision = DECISION_QUARANTINE;
+	CU_ASSERT(says(&f, "message",
+	               "partner-a: client certificate is revoked, quarantined (CN=acme-7,O=Acme)"));
 	f.hs.service = NULL;
 	fixture_nothing(&f, CLASS_UNKNOWN_SERVER_NAME);
 	fixture_hello(&f.hs.hello);
@@ -230,12 +233,50 @@ static void absent_is_absent(void)
 		"tlscribe.path",
 		"tlscribe.days_left",
 		"tlscribe.alert",
+		"tlscribe.headers",
+		"tlscribe.peer",
+		"tlscribe.connection",
 		"tlscribe.policy",
 		"tlscribe.timing",
 		"tlscribe.truncated",
 	};
 	for (size_t i = 0; i < sizeof(absent) / sizeof(absent[0]); i++) {
 		CU_ASSERT_PTR_NULL(fixture_get(entry, absent[i]));
+	}
+	json_decref(entry);
+}
+
+static void a_quarantined_client_is_no_user_and_denied_by_nobody(void)
+{
+	struct fixture f;
+	fixture_init(&f);
+	fixture_fault(&f, CLASS_EXPIRED);
+	f.hs.decision = DECISION_QUARANTINE;
+	f.hs.denied_by = DENIED_BY_NOBODY;
+	json_t *entry = encoded(&f);
+	CU_ASSERT_STRING_EQUAL(fixture_string(entry, "tlscribe.decision"), "quarantine");
+	CU_ASSERT_STRING_EQUAL(fixture_string(entry, "event.outcome"), "success");
+	CU_ASSERT_EQUAL(json_integer_value(fixture_get(entry, "event.severity")),
+	                peer_class_row(CLASS_EXPIRED)->severity);
+	CU_ASSERT_PTR_NULL(fixture_get(entry, "tlscribe.denied_by"));
+	CU_ASSERT_PTR_NULL(fixture_get(entry, "user"));
+	CU_ASSERT_PTR_NULL(fixture_get(entry, "related.user"));
+	CU_ASSERT(json_is_false(fixture_get(entry, "tlscribe.verified")));
+	json_decref(entry);
+}
+
+static void headers_that_were_left_out_are_named(void)
+{
+	static const char *const omitted[] = {"Client-Cert-Chain", "X-Forwarded-Client-Cert"};
+	struct fixture f;
+	fixture_init(&f);
+	f.hs.omitted_headers = omitted;
+	f.hs.omitted_header_count = 2;
+	json_t *entry = encoded(&f);
+	json_t *names = fixture_get(entry, "tlscribe.headers.omitted");
+	CU_ASSERT_EQUAL(json_array_size(names), 2);
+	for (size_t i = 0; i < 2; i++) {
+		CU_ASSERT_STRING_EQUAL(json_string_value(json_array_get(names, i)), omitted[i]);
 	}
 	json_decref(entry);
 }
@@ -292,6 +333,9 @@ static const struct unit_test tests[] = {
 	{"alternative names carry their type", alternative_names_carry_their_type},
 	{"a broken ALPN list ends where it breaks", a_broken_alpn_list_ends_where_it_breaks},
 	{"absent is absent", absent_is_absent},
+	{"a quarantined client is no user, and denied by nobody",
+         a_quarantined_client_is_no_user_and_denied_by_nobody},
+	{"headers that were left out are named", headers_that_were_left_out_are_named},
 	{"labels of the service win and can take away", labels_of_the_service_win_and_can_take_away},
 	{"labels are refused rather than cut", labels_are_refused_rather_than_cut},
 };

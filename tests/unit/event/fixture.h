@@ -206,6 +206,62 @@ static inline void fixture_nothing(struct fixture *f, enum peer_class class)
 	hs->policy_sha256 = NULL;
 }
 
+/* Ours with a server of an upstream: a good one, for the connection of fixture_init(). */
+static inline void fixture_egress(struct fixture *f)
+{
+	struct handshake *hs = &f->hs;
+	hs->egress = true;
+	hs->connection = "q3k9c1m2x7w4a-2-18f";
+	memcpy(hs->id, "q3k9c1m2x7w4a-2-19a", sizeof("q3k9c1m2x7w4a-2-19a"));
+	hs->server = "backend.example:8443";
+	hs->verify_mode = "required";
+	hs->client_hello_us = -1;
+	hs->source = fixture_ipv4("\x0a\x00\x00\x02", 40312);
+	hs->destination = fixture_ipv4("\x0a\x00\x00\x07", 8443);
+	hs->requested = false;
+	hs->ca_names = false;
+	hs->hello = (struct hello){
+		.has_server_name = true, .server_name_len = 15, .server_name = "backend.example"};
+}
+
+static char fixture_request_id[] = "q3k9c1m2x7w4a-2-1a0";
+
+/* One that was answered, within the connection of fixture_init(). */
+static inline struct request_event fixture_request(const struct fixture *f)
+{
+	struct request_event request = {
+		.connection = f->hs.id,
+		.start_us = f->hs.end_us + 1000,
+		.end_us = f->hs.end_us + 4500,
+		.duration_ns = 3500000,
+		.source = f->hs.source,
+		.destination = f->hs.destination,
+		.service = &f->service,
+		.method = SLICE("POST"),
+		.host = SLICE("api.example"),
+		.path = SLICE("/v1/orders"),
+		.status = 201,
+		.request_bytes = 512,
+		.response_bytes = 70000,
+		.upstream = "10.0.0.7:8080",
+		.class = CLASS_OK,
+		.verified = true,
+		.user_name = SLICE("acme-7"),
+	};
+	memcpy(request.id, fixture_request_id, sizeof(fixture_request_id));
+	return request;
+}
+
+static inline void fixture_deny(struct request_event *request, enum denied_by by, unsigned status,
+                                const char *detail)
+{
+	request->denied = true;
+	request->denied_by = by;
+	request->status = status;
+	request->detail = detail;
+	request->upstream = NULL;
+}
+
 /* The whole entry, as the journal will have it. */
 static inline void fixture_head(struct buf *line)
 {
@@ -217,6 +273,13 @@ static inline void fixture_line(struct buf *line, const struct fixture *f)
 {
 	fixture_head(line);
 	CU_ASSERT_EQUAL(event_encode_handshake(line, &f->from, &f->hs), E_OK);
+}
+
+static inline void fixture_request_line(struct buf *line, const struct fixture *f,
+                                        const struct request_event *request)
+{
+	fixture_head(line);
+	CU_ASSERT_EQUAL(event_encode_request(line, &f->from, request), E_OK);
 }
 
 /* Parsed strictly; every byte printable ASCII. Ends with json_decref(). */

@@ -266,6 +266,93 @@ static void a_gap(void)
 	same_as(13, &line);
 }
 
+static void a_back_end_that_is_who_it_should_be(void)
+{
+	struct fixture f;
+	fixture_init(&f);
+	fixture_egress(&f);
+	handshake_is(15, &f);
+}
+
+static void a_back_end_that_has_expired(void)
+{
+	struct fixture f;
+	fixture_init(&f);
+	fixture_egress(&f);
+	f.hs.tls.has_server_certificate = false; /* we showed none */
+	f.certs[0].not_after_s = FIXTURE_NOW_S - 3 * FIXTURE_DAY_S;
+	fixture_fault(&f, CLASS_EXPIRED);
+	f.verdict.findings[0].at_s = f.certs[0].not_after_s;
+	handshake_is(16, &f);
+}
+
+static void a_quarantined_client_whose_chain_was_too_long_for_a_header(void)
+{
+	static const char *const omitted[] = {"Client-Cert-Chain"};
+	struct fixture f;
+	fixture_init(&f);
+	fixture_fault(&f, CLASS_UNKNOWN_ISSUER);
+	f.verdict.path_count = 0;
+	f.verdict.anchor_file = NULL;
+	f.hs.tls.alert_sent = -1;
+	f.hs.decision = DECISION_QUARANTINE;
+	f.hs.denied_by = DENIED_BY_NOBODY;
+	f.hs.omitted_headers = omitted;
+	f.hs.omitted_header_count = 1;
+	handshake_is(17, &f);
+}
+
+static void request_is(unsigned number, const struct fixture *f, const struct request_event *request)
+{
+	struct buf line;
+	fixture_request_line(&line, f, request);
+	same_as(number, &line);
+}
+
+static void a_request(void)
+{
+	struct fixture f;
+	fixture_init(&f);
+	struct request_event request = fixture_request(&f);
+	request.query = SLICE("page=2&size=50");
+	request_is(18, &f, &request);
+}
+
+static void a_request_for_another_service(void)
+{
+	struct fixture f;
+	fixture_init(&f);
+	struct request_event request = fixture_request(&f);
+	fixture_deny(&request, DENIED_BY_AUTHORITY, 421, "another service takes this name");
+	request.host = SLICE("admin.example");
+	request.response_bytes = 120;
+	request.peer = fixture_ipv4("\x0a\x00\x00\x63", 33000);
+	request_is(19, &f, &request);
+}
+
+static void the_end_of_a_connection_behind_a_proxy(void)
+{
+	struct fixture f;
+	fixture_init(&f);
+	struct connection_end end = {
+		.id = "q3k9c1m2x7w4a-2-191",
+		.connection = f.hs.id,
+		.start_us = f.hs.start_us,
+		.end_us = f.hs.end_us,
+		.duration_ns = 1834000,
+		.source = f.hs.source,
+		.destination = f.hs.destination,
+		.peer = fixture_ipv4("\x0a\x00\x00\x63", 33000),
+		.service = &f.service,
+		.close_reason = "client_closed",
+		.sentence = "the client closed the connection",
+	};
+	struct buf line;
+	fixture_head(&line);
+	CU_ASSERT_EQUAL(event_encode_connection_end(&line, &f.from, &end), E_OK);
+	same_as(20, &line);
+}
+
 static void what_needs_no_memory(void)
 {
 	struct fixture f;
@@ -295,5 +382,12 @@ static const struct unit_test tests[] = {
 	{"a configuration", a_configuration},
 	{"a gap", a_gap},
 	{"what needs no memory", what_needs_no_memory},
+	{"a back end that is who it should be", a_back_end_that_is_who_it_should_be},
+	{"a back end that has expired", a_back_end_that_has_expired},
+	{"a quarantined client whose chain was too long for a header",
+         a_quarantined_client_whose_chain_was_too_long_for_a_header},
+	{"a request", a_request},
+	{"a request for another service", a_request_for_another_service},
+	{"the end of a connection behind a proxy", the_end_of_a_connection_behind_a_proxy},
 };
 UNIT_MAIN("event/golden", tests)

@@ -23,7 +23,7 @@ static void fill_big(void)
 static json_t *encoded(const struct fixture *f, struct buf *line)
 {
 	fixture_line(line, f);
-	CU_ASSERT(line->len <= EVENT_MAX - 20); /* the sequence may have 20 digits, here it has one */
+	CU_ASSERT(line->len <= EVENT_MAX - 19); /* the sequence may have 20 digits, here it has one */
 	json_t *entry = fixture_parse(line);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(entry);
 	table_check(entry);
@@ -170,6 +170,45 @@ static void of_64_names_of_1_kib_the_last_arrays_go_first(void)
 	buf_release(&line);
 }
 
+static void of_a_back_end_they_go_in_the_same_way(void)
+{
+	struct fixture f;
+	struct buf line;
+	fixture_init(&f);
+	fixture_egress(&f);
+	fill_arrays(&f, 1024, MANY);
+	json_t *entry = encoded(&f, &line);
+	CU_ASSERT_PTR_NULL(fixture_get(entry, "tlscribe.certificate"));
+	CU_ASSERT_PTR_NULL(fixture_get(entry, "tls.server.x509.alternative_names"));
+	CU_ASSERT_PTR_NULL(fixture_get(entry, "tls.server.x509.issuer"));
+	CU_ASSERT_EQUAL(json_array_size(fixture_get(entry, "tls.server.x509.subject.common_name")),
+	                32);
+	CU_ASSERT(fixture_is_cut(entry, "tls.server.x509.subject.organization"));
+	CU_ASSERT_FALSE(fixture_is_cut(entry, "tls.client.x509.subject.organization"));
+	json_decref(entry);
+	buf_release(&line);
+}
+
+static void names_of_left_out_headers_are_bounded(void)
+{
+	static const char *omitted[MANY];
+	static char name[2000];
+	struct fixture f;
+	struct buf line;
+	fixture_init(&f);
+	memset(name, '"', sizeof(name) - 1);
+	for (size_t i = 0; i < MANY; i++) {
+		omitted[i] = i == 0 ? name : "X-Header";
+	}
+	f.hs.omitted_headers = omitted;
+	f.hs.omitted_header_count = MANY;
+	json_t *entry = encoded(&f, &line);
+	CU_ASSERT_EQUAL(json_array_size(fixture_get(entry, "tlscribe.headers.omitted")), 32);
+	CU_ASSERT(fixture_is_cut(entry, "tlscribe.headers.omitted"));
+	json_decref(entry);
+	buf_release(&line);
+}
+
 /* The length of the body with a label of `len` bytes in it, and whether its policies are still
  * there. */
 static size_t body_with_label(size_t len, bool *has_policies)
@@ -285,6 +324,11 @@ static void the_minimal_event_fits_whatever_the_names_are(void)
 	f.hs.source.family = AF_INET6;
 	memset(f.hs.destination.ip, 0xee, 16);
 	f.hs.destination.family = AF_INET6;
+	memset(f.hs.peer.ip, 0xdd, 16);
+	f.hs.peer.family = AF_INET6;
+	f.hs.peer.port = UINT16_MAX;
+	f.hs.egress = true;
+	f.hs.connection = f.hs.id;
 	buf_init_fixed(&out, memory, sizeof(memory));
 	CU_ASSERT_EQUAL(event_encode_minimal(&out, &f.from, &f.hs), E_OK);
 }
@@ -438,6 +482,11 @@ static void random_handshake(struct fixture *f, uint64_t *state)
 	hs->chain = random_next(state) % 8 == 0 ? NULL : &f->chain;
 	hs->verdict = random_next(state) % 8 == 0 ? NULL : &f->verdict;
 	hs->service = random_next(state) % 8 == 0 ? NULL : &f->service;
+	hs->egress = random_next(state) % 4 == 0;
+	hs->connection = random_next(state) % 2 == 0 ? "q3k9c1m2x7w4a-2-18f" : NULL;
+	hs->server = random_next(state) % 2 == 0 ? "unix:/run/back.sock" : NULL;
+	hs->peer.family = random_next(state) % 2 == 0 ? AF_INET : 0;
+	hs->tls.has_server_certificate = random_next(state) % 2 == 0;
 }
 
 static void random_bytes_give_good_events(void)
@@ -466,6 +515,8 @@ static const struct unit_test tests[] = {
 	{"arrays have at most 32 elements", arrays_have_at_most_32_elements},
 	{"of 64 names of 1 KiB the last arrays go first",
          of_64_names_of_1_kib_the_last_arrays_go_first},
+	{"of a back end they go in the same way", of_a_back_end_they_go_in_the_same_way},
+	{"names of left out headers are bounded", names_of_left_out_headers_are_bounded},
 	{"the bound is kept to the byte", the_bound_is_kept_to_the_byte},
 	{"all 32 findings are kept", all_32_findings_are_kept},
 	{"the same input gives the same bytes", the_same_input_gives_the_same_bytes},
