@@ -33,12 +33,49 @@ struct identity {
 	int group_count;
 };
 
+static void add_trial(struct trials *trials, const char *kind, const struct config_text *file)
+{
+	trials->items[trials->count++] = (struct trial){kind, file, false, 0};
+}
+
+/* Of all back ends of a service, as indices: its own, its quarantine, those of its routes. */
+static size_t upstream_count(const struct config_service *service)
+{
+	return 2 + service->route_count;
+}
+
+static const struct config_upstream *upstream_at(const struct config_service *service, size_t i)
+{
+	return i == 0   ? &service->upstream
+	       : i == 1 ? &service->quarantine
+	                : &service->routes[i - 2].upstream;
+}
+
+static size_t count_files(const struct config_service *service)
+{
+	size_t count = 2 * service->certificate_count + service->client.ca.count;
+	for (size_t i = 0; i < upstream_count(service); i++) {
+		count += 2 + upstream_at(service, i)->tls.ca.count;
+	}
+	return count;
+}
+
+static void collect_upstream(struct trials *trials, const struct config_upstream_tls *tls)
+{
+	if (tls->certificate.chain.text != NULL) {
+		add_trial(trials, "certificate", &tls->certificate.chain);
+		add_trial(trials, "key", &tls->certificate.key);
+	}
+	for (size_t i = 0; i < tls->ca.count; i++) {
+		add_trial(trials, "ca", &tls->ca.items[i]);
+	}
+}
+
 static int collect(struct trials *trials, const struct config *config)
 {
 	size_t count = 1;
 	for (size_t i = 0; i < config->service_count; i++) {
-		count += 2 * config->services[i].certificate_count +
-		         config->services[i].client.ca.count;
+		count += count_files(&config->services[i]);
 	}
 	trials->items = calloc(count, sizeof(trials->items[0]));
 	if (trials->items == NULL) {
@@ -47,14 +84,14 @@ static int collect(struct trials *trials, const struct config *config)
 	for (size_t i = 0; i < config->service_count; i++) {
 		const struct config_service *service = &config->services[i];
 		for (size_t c = 0; c < service->certificate_count; c++) {
-			trials->items[trials->count++] = (struct trial){
-				"certificate", &service->certificates[c].chain, false, 0};
-			trials->items[trials->count++] =
-				(struct trial){"key", &service->certificates[c].key, false, 0};
+			add_trial(trials, "certificate", &service->certificates[c].chain);
+			add_trial(trials, "key", &service->certificates[c].key);
 		}
 		for (size_t c = 0; c < service->client.ca.count; c++) {
-			trials->items[trials->count++] =
-				(struct trial){"ca", &service->client.ca.items[c], false, 0};
+			add_trial(trials, "ca", &service->client.ca.items[c]);
+		}
+		for (size_t u = 0; u < upstream_count(service); u++) {
+			collect_upstream(trials, &upstream_at(service, u)->tls);
 		}
 	}
 	trials->items[trials->count++] = (struct trial){"state", &config->state, true, 0};
@@ -171,19 +208,28 @@ static int run_child(struct trials *trials, const struct identity *who, int *bec
 	return got == sizeof(int) ? E_OK : E_IO;
 }
 
+static void warn_of_open_key(const struct config *config, const struct config_text *key,
+                             struct diag *diag)
+{
+	struct stat st;
+	if (key->text != NULL && stat(key->text, &st) == 0 &&
+	    (st.st_mode & (S_IROTH | S_IWOTH)) != 0) {
+		diag_warn(diag, config->path, key->at,
+		          "the private key %s can be %s by every user of this machine", key->text,
+		          (st.st_mode & S_IROTH) != 0 ? "read" : "written");
+	}
+}
+
 static void warn_of_open_keys(const struct config *config, struct diag *diag)
 {
 	for (size_t i = 0; i < config->service_count; i++) {
 		const struct config_service *service = &config->services[i];
 		for (size_t c = 0; c < service->certificate_count; c++) {
-			const struct config_text *key = &service->certificates[c].key;
-			struct stat st;
-			if (stat(key->text, &st) == 0 && (st.st_mode & (S_IROTH | S_IWOTH)) != 0) {
-				diag_warn(
-					diag, config->path,
-					key->at, "the private key %s can be %s by every user of this machine",
-					key->text, (st.st_mode & S_IROTH) != 0 ? "read" : "written");
-			}
+			warn_of_open_key(config, &service->certificates[c].key, diag);
+		}
+		for (size_t u = 0; u < upstream_count(service); u++) {
+			warn_of_open_key(config, &upstream_at(service, u)->tls.certificate.key,
+			                 diag);
 		}
 	}
 }
