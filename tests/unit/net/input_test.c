@@ -97,7 +97,60 @@ static void the_end_is_told_apart_from_nothing_yet(void)
 	close(pair[0]);
 }
 
+/* A header that comes in pieces is looked at as a whole. */
+static void more_comes_behind_what_is_unread(void)
+{
+	int pair[2];
+	make_pair(pair);
+	struct input in;
+	input_init(&in, 3);
+	CU_ASSERT_FALSE(input_more(&in, pair[0], scratch));
+	static const char text[] = "abcdef";
+	for (size_t i = 0; i < 6; i++) {
+		CU_ASSERT_EQUAL(write(pair[1], text + i, 1), 1);
+		input_ready(&in);
+		CU_ASSERT(input_more(&in, pair[0], scratch));
+		CU_ASSERT_EQUAL(input_unread(&in), i + 1);
+		CU_ASSERT_EQUAL(memcmp(in.data + in.off, text, i + 1), 0);
+		CU_ASSERT_FALSE(input_more(&in, pair[0], scratch)); /* and loses nothing */
+		CU_ASSERT_EQUAL(input_settle(&in), E_OK);
+		memset(scratch, 0xee, sizeof(scratch)); /* another connection's */
+	}
+	CU_ASSERT_EQUAL(in.received, 6);
+	in.off += 3;
+	char out[8];
+	CU_ASSERT_EQUAL(input_pull(&in, pair[0], scratch, out, 8), 3);
+	CU_ASSERT_EQUAL(memcmp(out, "def", 3), 0);
+	close(pair[1]);
+	input_ready(&in);
+	CU_ASSERT_FALSE(input_more(&in, pair[0], scratch));
+	CU_ASSERT(in.eof);
+	input_release(&in);
+	close(pair[0]);
+}
+
+static void more_never_exceeds_the_scratch_memory(void)
+{
+	int pair[2];
+	make_pair(pair);
+	static uint8_t much[2 * INPUT_SCRATCH_LEN];
+	struct input in;
+	input_init(&in, 0);
+	CU_ASSERT_EQUAL(write(pair[1], "abc", 3), 3);
+	CU_ASSERT(input_more(&in, pair[0], scratch));
+	CU_ASSERT(write(pair[1], much, sizeof(much)) > INPUT_SCRATCH_LEN);
+	input_ready(&in);
+	CU_ASSERT(input_more(&in, pair[0], scratch));
+	CU_ASSERT_EQUAL(input_unread(&in), INPUT_SCRATCH_LEN);
+	CU_ASSERT_EQUAL(memcmp(in.data, "abc", 4), 0);
+	CU_ASSERT_FALSE(in.dry);
+	input_release(&in);
+	close_pair(pair);
+}
+
 static const struct unit_test tests[] = {
+	{"more comes behind what is unread", more_comes_behind_what_is_unread},
+	{"more never exceeds the scratch memory", more_never_exceeds_the_scratch_memory},
 	{"one read serves many pulls", one_read_serves_many_pulls},
 	{"nothing passes the budget", nothing_passes_the_budget},
 	{"a rest outlives the scratch memory", a_rest_outlives_the_scratch_memory},

@@ -71,7 +71,38 @@ static void the_total_is_bounded_and_unix_counts_there_alone(void)
 	limits_free(&limits);
 }
 
+/* The announced source of a PROXY header is known only some time after the connection was counted. */
+static void a_connection_moves_to_the_source_it_is_found_to_be_of(void)
+{
+	struct limits *limits = NULL;
+	CU_ASSERT_FATAL(limits_new(&limits) == 0);
+	struct sockaddr_storage none, a = address("192.0.2.1"), b = address("192.0.2.2");
+	memset(&none, 0, sizeof(none));
+	const struct sockaddr *unknown = (struct sockaddr *)&none;
+	const struct sockaddr *first = (struct sockaddr *)&a, *second = (struct sockaddr *)&b;
+	CU_ASSERT_EQUAL(limits_acquire(limits, unknown, 2, 1), LIMITS_GRANTED);
+	CU_ASSERT_EQUAL(limits_acquire(limits, unknown, 2, 1), LIMITS_GRANTED);
+	CU_ASSERT_EQUAL(limits_acquire(limits, unknown, 2, 1), LIMITS_TOO_MANY);
+	/* At the total's bound, and without a place more. */
+	CU_ASSERT_EQUAL(limits_move(limits, unknown, first, 1), LIMITS_GRANTED);
+	CU_ASSERT_EQUAL(limits_count(limits), 2);
+	/* Refused: it stays where it was. */
+	CU_ASSERT_EQUAL(limits_move(limits, unknown, first, 1), LIMITS_TOO_MANY_OF_SOURCE);
+	CU_ASSERT_EQUAL(limits_count(limits), 2);
+	limits_release(limits, unknown);
+	/* The source it left has its place again. */
+	CU_ASSERT_EQUAL(limits_move(limits, first, second, 1), LIMITS_GRANTED);
+	CU_ASSERT_EQUAL(limits_acquire(limits, first, 2, 1), LIMITS_GRANTED);
+	CU_ASSERT_EQUAL(limits_move(limits, second, unknown, 1), LIMITS_GRANTED);
+	limits_release(limits, unknown);
+	limits_release(limits, first);
+	CU_ASSERT_EQUAL(limits_count(limits), 0);
+	limits_free(&limits);
+}
+
 static const struct unit_test tests[] = {
+	{"a connection moves to the source it is found to be of",
+         a_connection_moves_to_the_source_it_is_found_to_be_of},
 	{"a source is an address or a /64", a_source_is_an_address_or_a_64},
 	{"the total is bounded and unix counts there alone",
          the_total_is_bounded_and_unix_counts_there_alone},
