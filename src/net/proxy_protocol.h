@@ -14,8 +14,10 @@
 #include "base/slice.h"
 #include "config/config.h"
 
-/* What senders use has some hundred bytes. Nothing longer is taken, and nothing longer is sent. */
-#define PROXY_HEADER_BUDGET 4096
+#define PROXY_HEADER_BUDGET \
+	4096 /* nothing longer is taken: what senders use has some hundred bytes */
+#define PROXY_HEADER_MAX \
+	PROXY_HEADER_BUDGET /* nothing longer is sent: receivers have such bounds, too */
 
 enum proxy_parsed {
 	PROXY_MORE, /* a good beginning */
@@ -53,7 +55,7 @@ struct proxy_announce {
 	struct slice common_name; /* 0x22 of the client certificate, last CN; empty: left out */
 	struct slice der;         /* 0x28 client certificate */
 };
-/* Appends the header with its CRC32C. Never longer than PROXY_HEADER_BUDGET: the client certificate is left out where it does not fit,
+/* Appends the header with its CRC32C. Never longer than PROXY_HEADER_MAX: the client certificate is left out where it does not fit,
  * then the common name, then the server name. Errors are kept in `out`. */
 void proxy_header_write(struct buf *out, const struct proxy_announce *announce);
 

@@ -12,7 +12,7 @@
 
 struct block {
 	size_t len;
-	uint8_t bytes[PROXY_HEADER_BUDGET];
+	uint8_t bytes[PROXY_HEADER_MAX];
 };
 
 static size_t room(const struct block *b)

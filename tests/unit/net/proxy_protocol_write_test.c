@@ -31,7 +31,7 @@ static struct buf out;
 static struct slice written(const struct proxy_announce *announce)
 {
 	buf_release(&out);
-	buf_init(&out, PROXY_HEADER_BUDGET);
+	buf_init(&out, PROXY_HEADER_MAX);
 	proxy_header_write(&out, announce);
 	CU_ASSERT_EQUAL(out.err, E_OK);
 	/* What is written is read: lengths and checksum are right. */
@@ -190,12 +190,12 @@ static void what_does_not_fit_is_left_out_and_the_certificate_first(void)
 	CU_ASSERT(tlv(inner, 0x28).data == NULL);
 	CU_ASSERT(slice_equal(tlv(inner, 0x22), SLICE("client")));
 	/* To the byte. */
-	size_t left = PROXY_HEADER_BUDGET - out.len - 3;
+	size_t left = PROXY_HEADER_MAX - out.len - 3;
 	announce.der.len = left + 1;
 	CU_ASSERT(tlv(inner_of(&announce), 0x28).data == NULL);
 	announce.der.len = left;
 	CU_ASSERT_EQUAL(tlv(inner_of(&announce), 0x28).len, left);
-	CU_ASSERT_EQUAL(out.len, PROXY_HEADER_BUDGET);
+	CU_ASSERT_EQUAL(out.len, PROXY_HEADER_MAX);
 	announce.common_name = slice_of(big, sizeof(big));
 	inner = inner_of(&announce);
 	CU_ASSERT(tlv(inner, 0x22).data == NULL);
