@@ -29,8 +29,16 @@ def alert(name, version):
     return number or None
 
 
-def decision(mode, name):
-    """(class in the event, decision, denied_by) of a client that is `name`, on a service without tolerance."""
+def decision(mode, name, quarantine=False):
+    """(class in the event, decision, denied_by) of a client that is `name`, on a service without tolerance. `quarantine`:
+    the service has one, and the handshake was completed."""
+    found, decided, denied_by = decision_without_quarantine(mode, name)
+    if quarantine and denied_by == "verify":
+        return found, "quarantine", None
+    return found, decided, denied_by
+
+
+def decision_without_quarantine(mode, name):
     if mode == "none":
         return "not_requested", "allow_anonymous", None
     if name == "ok":
@@ -51,8 +59,9 @@ def decision(mode, name):
 
 
 def check(event, name, *, decision, denied_by=None, version=None, mode=None, service=None, possession=None,
-          chain_length=None, depth=None, code=None, verified=False, sent="by class"):
-    """Holds one handshake event against what it has to say."""
+          chain_length=None, depth=None, code=None, verified=False, sent="by class", direction="ingress",
+          connection=None):
+    """Holds one handshake event against what it has to say. Of an egress one, `mode` is that of the upstream's tls."""
     about = f"in {event}"
     facts, head = event["tlscribe"], event["event"]
     assert facts["class"] == name, f"class {facts['class']}, not {name} {about}"
@@ -83,6 +92,32 @@ def check(event, name, *, decision, denied_by=None, version=None, mode=None, ser
     if sent == "by class":
         sent = alert(name, version) if decision == "deny" else None
     assert facts.get("alert", {}).get("sent") == sent, f"alert {facts.get('alert')}, not {sent} {about}"
-    # The identity of whoever was not verified stands nowhere but in tls.client.
-    assert ("user" in event and "name" in event["user"]) is verified, about
-    assert "user" not in event.get("related", {}) or verified, about
+    assert event["network"]["direction"] == direction, about
+    assert facts.get("connection") == connection, about
+    # The peer's certificate stands on its side of tls, and of ours there is the fingerprint.
+    assert set(event["tls"].get("client" if direction == "egress" else "server", {})) <= {"server_name", "hash"}, about
+    # The identity of whoever was not verified stands nowhere but in tls.client, and a server is no user.
+    known = verified and direction == "ingress"
+    assert ("user" in event and "name" in event["user"]) is known, about
+    assert "user" not in event.get("related", {}) or known, about
+
+
+def check_request(event, connection, *, status, denied_by=None, method=None, host=None, path=None, query=None,
+                  service=None, name="ok", verified=True, server=None):
+    """Holds one request or request-denied event of the connection with this id. `status` None: it got no answer; `query`
+    None: it is not on the record; `server`: the address of the upstream's server it went to."""
+    about = f"in {event}"
+    facts, head, http = event["tlscribe"], event["event"], event["http"]
+    assert head["action"] == ("request-denied" if denied_by else "request"), about
+    assert head["outcome"] == ("failure" if denied_by else "success" if status else "unknown"), about
+    assert ("denied" if denied_by else "allowed") in head["type"], about
+    assert head.get("reason") == denied_by and facts.get("denied_by") == denied_by, about
+    assert facts["connection"] == connection and head["id"] != connection, about
+    assert http.get("response", {}).get("status_code") == status, about
+    assert facts["class"] == name and facts["verified"] is verified, about
+    assert ("name" in event.get("user", {})) is verified, about
+    assert event.get("url", {}).get("query") == query, about
+    for wanted, found in ((method, http["request"].get("method")), (host, event.get("url", {}).get("domain")),
+                          (path, event.get("url", {}).get("path")), (service, event.get("service", {}).get("name")),
+                          (server, event.get("server", {}).get("address"))):
+        assert wanted is None or wanted == found, f"{found}, not {wanted} {about}"

@@ -1,4 +1,5 @@
-"""What holds for every journal, whatever a test did: ASCII, JSON, the schema, gapless numbers, ids once."""
+"""What holds for every journal, whatever a test did: ASCII, JSON, the schema, gapless numbers, ids once, and that every
+entry of a connection stands behind that of its ingress handshake."""
 
 import json
 from pathlib import Path
@@ -54,9 +55,13 @@ def check_line(line, every=False):
 
 
 def check_journal(lines):
-    ids = set()
+    ids, connections = set(), set()
     for number, line in enumerate(lines):
         event = check_line(line, every=number % 50 == 0)
         assert event["event"]["sequence"] == number, f"entry {number} has number {event['event']['sequence']}"
         assert event["event"]["id"] not in ids, f"the id of entry {number} stands twice"
         ids.add(event["event"]["id"])
+        if event["event"]["action"] == "tls-handshake" and event["network"]["direction"] == "ingress":
+            connections.add(event["event"]["id"])
+        connection = event["tlscribe"].get("connection")
+        assert connection is None or connection in connections, f"entry {number} is of no handshake before it: {event}"
