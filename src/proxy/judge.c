@@ -33,7 +33,7 @@ void judge_complete(struct handshake *hs, const struct judge *judge, const struc
 {
 	if (hs->presented) {
 		/* A completed handshake with a certificate has its CertificateVerify checked: GnuTLS sees to it, and we look. */
-		BUG_IF(!hs->tls.resumed && !tls_session_possession_proven(tls));
+		BUG_IF(!tls_session_possession_proven(tls));
 		hs->possession = POSSESSION_PROVEN;
 		if (!look_up(hs, judge)) {
 			judge_end(hs, CLASS_INTERNAL_ERROR, "out of memory");

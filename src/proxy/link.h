@@ -72,5 +72,7 @@ enum link_io link_shut(struct link *link);
 bool link_quiet(struct link *link);
 struct upstream *link_upstream(const struct link *link);
 size_t link_server(const struct link *link);
-/* Takes *link and leaves NULL there; NULL is fine. `abort`: with a reset. */
+/* Takes *link and leaves NULL there; NULL is fine. `abort`: with a reset, as something that was cut off. */
 void link_close(struct link **link, bool abort);
+/* Frees those that were refused and have no owner any more. Main thread, after the worker. */
+void links_end_lingering(struct shard *s);

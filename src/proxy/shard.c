@@ -8,6 +8,8 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "proxy/conn.h"
+#include "proxy/link.h"
+#include "proxy/recall.h"
 
 /* Presented chains and verdicts kept per worker: a chain of two takes some 6 KiB. */
 #define CACHE_ENTRIES 4096
@@ -96,6 +98,7 @@ static void configure(struct shard *s, struct shard_config *config)
 	}
 	s->acceptors = acceptors;
 	s->acceptor_count = config->listener_count;
+	recall_clear(s->recall);
 	snapshot_unref(&s->snapshot);
 	s->snapshot = config->snapshot;
 	s->source = *s->shared->source;
@@ -269,9 +272,13 @@ int shard_new(struct shard **out, unsigned index, const struct shard_shared *sha
 	if (err != E_OK) {
 		goto free_shard;
 	}
-	err = worker_new(&s->worker, &worker_ops, s);
+	err = recall_new(&s->recall);
 	if (err != E_OK) {
 		goto free_cache;
+	}
+	err = worker_new(&s->worker, &worker_ops, s);
+	if (err != E_OK) {
+		goto free_recall;
 	}
 	s->loop = worker_loop(s->worker);
 	ev_timer_init(&s->deadline, on_deadline, 0, 0);
@@ -285,6 +292,8 @@ int shard_new(struct shard **out, unsigned index, const struct shard_shared *sha
 
 free_worker:
 	worker_free(&s->worker);
+free_recall:
+	recall_free(&s->recall);
 free_cache:
 	peer_cache_free(&s->cache);
 free_shard:
@@ -340,6 +349,8 @@ void shard_free(struct shard **shard)
 	BUG_IF(s->running);
 	BUG_IF(s->conns != NULL);
 	free_acceptors(s->acceptors, s->acceptor_count);
+	links_end_lingering(s);
+	recall_free(&s->recall);
 	worker_free(&s->worker);
 	peer_cache_free(&s->cache);
 	snapshot_unref(&s->snapshot);

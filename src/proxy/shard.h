@@ -23,6 +23,8 @@
 #include "proxy/snapshot.h"
 
 struct conn;
+struct link;
+struct recall;
 
 /* What every shard needs and none owns. Constant after start but for one number. */
 struct shard_shared {
@@ -67,6 +69,8 @@ struct shard {
 
 	struct conn *conns; /* all of them, doubly linked */
 	uint64_t conn_count;
+	struct link *lingering; /* refused servers that may still read why; see link_open.c */
+	struct recall *recall;  /* of the servers of `snapshot` */
 	struct parked *parked_first, *parked_last; /* by ticket */
 
 	_Atomic uint64_t handshakes; /* recorded; read by main */
@@ -74,8 +78,10 @@ struct shard {
 	_Atomic uint64_t cut;        /* ended by the drain deadline; read by main */
 
 	uint8_t input[INPUT_SCRATCH_LEN]; /* one connection at a time reads through this */
-	uint8_t relay[16384];             /* and copies through this: a TLS record */
-	uint8_t event[EVENT_BODY_MAX];    /* and is encoded here */
+	/* One link at a time reads through this: apart, as a connection may have a rest in the other. */
+	uint8_t link_input[INPUT_SCRATCH_LEN];
+	uint8_t relay[16384];          /* and copies through this: a TLS record */
+	uint8_t event[EVENT_BODY_MAX]; /* and is encoded here */
 };
 
 /* Makes the shard with its worker and its producer; not running yet. Main thread. */
