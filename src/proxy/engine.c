@@ -351,11 +351,21 @@ static int start(struct engine *e)
 		return err;
 	}
 	err = record_start(e);
-	return err == E_OK ? start_shards(e) : err;
+	if (err != E_OK) {
+		return err;
+	}
+	err = resolver_start(&e->resolver, address_resolve);
+	if (err != E_OK) {
+		log_error("cannot start the resolver: %s", err_text(err));
+		return err;
+	}
+	resolver_watch(e->resolver, e->snapshot);
+	return start_shards(e);
 }
 
 static void destroy(struct engine *e)
 {
+	resolver_stop(&e->resolver);
 	/* Shards look at their producers, which end with the journal; the journal's thread wakes the shards. */
 	for (unsigned i = 0; i < e->shard_count; i++) {
 		shard_stop(e->shards[i]);

@@ -10,6 +10,7 @@
 #include "net/listener.h"
 #include "proxy/audit.h"
 #include "proxy/engine.h"
+#include "proxy/resolver.h"
 #include "proxy/shard.h"
 
 struct engine {
@@ -25,6 +26,7 @@ struct engine {
 	struct event_source source; /* without labels: those are the snapshot's */
 	struct auditor auditor;
 	struct limits *limits;
+	struct resolver *resolver;
 	struct shard_shared shared;
 	struct shard **shards;
 	unsigned shard_count;

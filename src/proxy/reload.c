@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "proxy/engine_private.h"
 #include "proxy/start.h"
+#include "proxy/upstream.h"
 
 static bool same_text(const struct config_text *a, const struct config_text *b)
 {
@@ -31,6 +32,16 @@ static const char *restart_needed(const struct config *old, const struct config 
 	return old->workers != new->workers ? "workers" : NULL;
 }
 
+/* Who was found to be down is down for the new configuration, too. */
+static void inherit(struct snapshot *new, const struct snapshot *old)
+{
+	for (size_t i = 0; i < snapshot_upstream_count(new); i++) {
+		for (size_t k = 0; k < snapshot_upstream_count(old); k++) {
+			upstream_inherit(snapshot_upstream(new, i), snapshot_upstream(old, k));
+		}
+	}
+}
+
 /* Takes the new sockets and the snapshot; closes the old sockets that were not kept. */
 static void swap(struct engine *e, struct snapshot *snapshot, struct listener **listeners,
                  const bool *kept)
@@ -38,6 +49,8 @@ static void swap(struct engine *e, struct snapshot *snapshot, struct listener **
 	struct listener **old = e->listeners;
 	size_t old_count = e->listener_count;
 	e->auditor.source.labels = snapshot_labels(snapshot);
+	inherit(snapshot, e->snapshot);
+	resolver_watch(e->resolver, snapshot);
 	snapshot_unref(&e->snapshot);
 	e->snapshot = snapshot;
 	e->listeners = listeners;
