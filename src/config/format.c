@@ -183,6 +183,9 @@ static const char *check_peer_name(char *text)
 	if (format_is_ip(text)) {
 		return NULL;
 	}
+	if (strchr(text, '*') != NULL) {
+		return "has a *, and has to be one name";
+	}
 	format_lower(text);
 	/* Digits and dots alone can only be meant as an IPv4 address. */
 	return strspn(text, "0123456789.") == strlen(text) ? "is no valid IPv4 address"

@@ -87,12 +87,12 @@ static void check_fixtures(const char *kind, int expected_err, int at_least)
 
 static void what_is_wrong_is_said_with_its_place(void)
 {
-	check_fixtures("invalid", E_INVALID, 100);
+	check_fixtures("invalid", E_INVALID, 170);
 }
 
 static void what_is_dangerous_is_warned_of(void)
 {
-	check_fixtures("warned", E_OK, 6);
+	check_fixtures("warned", E_OK, 8);
 }
 
 static void a_file_larger_than_4_mib_is_refused(void)
@@ -324,6 +324,226 @@ static void every_value_arrives_where_it_belongs(void)
 	config_free(&config);
 }
 
+static const char http[] =
+	"state: /var/lib/tlscribe\n"
+	"node: edge\n"
+	"limits: {request_line: 4KiB, head: 8KiB, head_fields: 64}\n"
+	"timeouts: {header: 3s, request: 4s, upstream: 5s}\n"
+	"listeners:\n"
+	"  - {bind: \"127.0.0.1:8443\", proxy_protocol: [10.0.0.0/8, \"fd00::/8\", 192.0.2.1]}\n"
+	"  - {bind: unix:/run/x.sock, proxy_protocol: [unix]}\n"
+	"services:\n"
+	"  - name: a\n"
+	"    default: true\n"
+	"    certificates: [{chain: a.pem, key: a.key}]\n"
+	"    client: {verify: optional, ca: [ca.pem]}\n"
+	"    mode: http\n"
+	"    deny: http\n"
+	"    status: {default: 404, no_certificate: 401}\n"
+	"    sni_host: exact\n"
+	"    quarantine: {servers: [127.0.0.1:9100]}\n"
+	"    upstream:\n"
+	"      servers: [127.0.0.1:1, {address: \"b.example:2\", weight: 2, backup: true}]\n"
+	"      balance: least-connections\n"
+	"      proxy_protocol: v2\n"
+	"      tls: {ca: [/b-ca.pem], certificate: {chain: /e.pem, key: /e.key}, server_name: "
+	"Backend.Internal}\n"
+	"      host: Api.example:8443\n"
+	"      check: {path: \"/healthz?x=1\", host: h.example, interval: 7s, timeout: 1s, "
+	"unhealthy: 4,\n"
+	"              healthy: 5, expect: 204}\n"
+	"      failures: 6\n"
+	"      back_off: 2s\n"
+	"      resolve: 1m\n"
+	"    routes:\n"
+	"      - path: /admin/\n"
+	"        require: verified\n"
+	"        rewrite: /\n"
+	"        upstream:\n"
+	"          servers: [127.0.0.1:3, {address: unix:/r.sock, weight: 9}]\n"
+	"          tls: {verify: none}\n"
+	"          check: {path: /, expect: 200-299}\n"
+	"      - {exact: /a, host: \"*.X.example\"}\n"
+	"    identity_headers:\n"
+	"      - rfc9440\n"
+	"      - {preset: azure, only: [X-ARR-ClientCert], names: {X-ARR-ClientCert: X-Cert}, "
+	"absent: empty}\n"
+	"      - {preset: akamai, attributes: [cn, sha256]}\n"
+	"    headers: {X-Partner: \"{event.id}\", X-Claim: {value: c, unverified: true}}\n"
+	"    event_id_header: X-Id\n"
+	"    forwarded: rfc7239\n"
+	"    requests: all\n"
+	"    request_query: true\n"
+	"    body_limit: 10MiB\n";
+
+static void every_value_of_an_upstream_arrives_where_it_belongs(void)
+{
+	struct config *config = parse_good(http);
+	const struct config_upstream *upstream = &config->services[0].upstream;
+
+	CU_ASSERT_EQUAL_FATAL(upstream->server_count, 2);
+	CU_ASSERT_EQUAL(upstream->servers[0].weight, 1);
+	CU_ASSERT_FALSE(upstream->servers[0].backup);
+	CU_ASSERT_EQUAL(upstream->servers[1].weight, 2);
+	CU_ASSERT_TRUE(upstream->servers[1].backup);
+	CU_ASSERT_EQUAL(upstream->balance, BALANCE_LEAST_CONNECTIONS);
+	CU_ASSERT_EQUAL(upstream->proxy_protocol, PROXY_PROTOCOL_V2);
+	CU_ASSERT_EQUAL(upstream->tls.at.line, 22);
+	CU_ASSERT_EQUAL(upstream->tls.verify, UPSTREAM_VERIFY_REQUIRED);
+	CU_ASSERT_EQUAL(upstream->tls.verify_at.line, 0);
+	CU_ASSERT_EQUAL_FATAL(upstream->tls.ca.count, 1);
+	CU_ASSERT_STRING_EQUAL(upstream->tls.ca.items[0].text, "/b-ca.pem");
+	CU_ASSERT_STRING_EQUAL(upstream->tls.certificate.chain.text, "/e.pem");
+	CU_ASSERT_STRING_EQUAL(upstream->tls.certificate.key.text, "/e.key");
+	CU_ASSERT_STRING_EQUAL(upstream->tls.server_name.text, "backend.internal");
+	CU_ASSERT_STRING_EQUAL(upstream->host.text, "api.example:8443");
+	CU_ASSERT_EQUAL(upstream->check.at.line, 24);
+	CU_ASSERT_STRING_EQUAL(upstream->check.path.text, "/healthz?x=1");
+	CU_ASSERT_STRING_EQUAL(upstream->check.host.text, "h.example");
+	CU_ASSERT_EQUAL(upstream->check.interval_ms, 7000);
+	CU_ASSERT_EQUAL(upstream->check.timeout_ms, 1000);
+	CU_ASSERT_EQUAL(upstream->check.unhealthy, 4);
+	CU_ASSERT_EQUAL(upstream->check.healthy, 5);
+	CU_ASSERT_EQUAL(upstream->check.expect_from, 204);
+	CU_ASSERT_EQUAL(upstream->check.expect_to, 204);
+	CU_ASSERT_EQUAL(upstream->failures, 6);
+	CU_ASSERT_EQUAL(upstream->back_off_ms, 2000);
+	CU_ASSERT_EQUAL(upstream->resolve_ms, 60000);
+	config_free(&config);
+}
+
+static void every_value_of_mode_http_arrives_where_it_belongs(void)
+{
+	struct config *config = parse_good(http);
+	const struct config_service *service = &config->services[0];
+
+	CU_ASSERT_EQUAL(config->limits.request_line_bytes, 4096);
+	CU_ASSERT_EQUAL(config->limits.head_bytes, 8192);
+	CU_ASSERT_EQUAL(config->limits.head_fields, 64);
+	CU_ASSERT_EQUAL(config->timeouts.header_ms, 3000);
+	CU_ASSERT_EQUAL(config->timeouts.request_ms, 4000);
+	CU_ASSERT_EQUAL(config->timeouts.upstream_ms, 5000);
+	CU_ASSERT_EQUAL_FATAL(config->listeners[0].proxy_protocol.count, 3);
+	CU_ASSERT_STRING_EQUAL(config->listeners[0].proxy_protocol.items[1].text, "fd00::/8");
+	CU_ASSERT_EQUAL(service->mode, MODE_HTTP);
+	CU_ASSERT_EQUAL(service->deny, DENY_HTTP);
+	CU_ASSERT_EQUAL(service->deny_at.line, 14);
+	CU_ASSERT_EQUAL_FATAL(service->status_count, 2);
+	CU_ASSERT_STRING_EQUAL(service->statuses[0].class.text, "default");
+	CU_ASSERT_EQUAL(service->statuses[0].status, 404);
+	CU_ASSERT_STRING_EQUAL(service->statuses[1].class.text, "no_certificate");
+	CU_ASSERT_EQUAL(service->statuses[1].class.at.line, 15);
+	CU_ASSERT_EQUAL(service->statuses[1].status, 401);
+	CU_ASSERT_EQUAL(service->sni_host, SNI_HOST_EXACT);
+	CU_ASSERT_EQUAL(service->quarantine.at.line, 17);
+	CU_ASSERT_EQUAL_FATAL(service->quarantine.server_count, 1);
+	CU_ASSERT_EQUAL(service->quarantine.failures, 3);
+	CU_ASSERT_EQUAL_FATAL(service->identity_count, 3);
+	CU_ASSERT_STRING_EQUAL(service->identities[0].preset.text, "rfc9440");
+	CU_ASSERT_EQUAL(service->identities[0].absent, ABSENT_DEFAULT);
+	CU_ASSERT_EQUAL(service->identities[1].at.line, 40);
+	CU_ASSERT_EQUAL_FATAL(service->identities[1].only.count, 1);
+	CU_ASSERT_EQUAL_FATAL(service->identities[1].names.count, 1);
+	CU_ASSERT_STRING_EQUAL(service->identities[1].names.items[0].name.text, "X-ARR-ClientCert");
+	CU_ASSERT_STRING_EQUAL(service->identities[1].names.items[0].value.text, "X-Cert");
+	CU_ASSERT_EQUAL(service->identities[1].absent, ABSENT_EMPTY);
+	CU_ASSERT_EQUAL(service->identities[2].attributes.count, 2);
+	CU_ASSERT_EQUAL_FATAL(service->header_count, 2);
+	CU_ASSERT_STRING_EQUAL(service->headers[0].name.text, "X-Partner");
+	CU_ASSERT_STRING_EQUAL(service->headers[0].value.text, "{event.id}");
+	CU_ASSERT_FALSE(service->headers[0].unverified);
+	CU_ASSERT_STRING_EQUAL(service->headers[1].value.text, "c");
+	CU_ASSERT_TRUE(service->headers[1].unverified);
+	CU_ASSERT_STRING_EQUAL(service->event_id_header.text, "X-Id");
+	CU_ASSERT_EQUAL(service->forwarded, FORWARDED_RFC7239);
+	CU_ASSERT_EQUAL(service->requests, REQUESTS_ALL);
+	CU_ASSERT_TRUE(service->request_query);
+	CU_ASSERT_EQUAL(service->body_limit_bytes, 10 << 20);
+	config_free(&config);
+}
+
+static void every_value_of_a_route_arrives_where_it_belongs(void)
+{
+	struct config *config = parse_good(http);
+	const struct config_service *service = &config->services[0];
+	CU_ASSERT_EQUAL_FATAL(service->route_count, 2);
+	const struct config_route *admin = &service->routes[0], *exact = &service->routes[1];
+
+	CU_ASSERT_EQUAL(admin->at.line, 30);
+	CU_ASSERT_STRING_EQUAL(admin->path.text, "/admin/");
+	CU_ASSERT_PTR_NULL(admin->exact.text);
+	CU_ASSERT_PTR_NULL(admin->host.text);
+	CU_ASSERT_STRING_EQUAL(admin->rewrite.text, "/");
+	CU_ASSERT_EQUAL(admin->require, REQUIRE_VERIFIED);
+	CU_ASSERT_EQUAL_FATAL(admin->upstream.server_count, 2);
+	CU_ASSERT_STRING_EQUAL(admin->upstream.servers[1].address.text, "unix:/r.sock");
+	CU_ASSERT_EQUAL(admin->upstream.servers[1].weight, 9);
+	CU_ASSERT_EQUAL(admin->upstream.tls.verify, UPSTREAM_VERIFY_NONE);
+	CU_ASSERT_EQUAL(admin->upstream.check.expect_from, 200);
+	CU_ASSERT_EQUAL(admin->upstream.check.expect_to, 299);
+	CU_ASSERT_EQUAL(admin->upstream.check.interval_ms, 5000);
+	CU_ASSERT_EQUAL(admin->upstream.back_off_ms, 1000);
+	CU_ASSERT_STRING_EQUAL(exact->exact.text, "/a");
+	CU_ASSERT_STRING_EQUAL(exact->host.text, "*.x.example");
+	CU_ASSERT_EQUAL(exact->require, REQUIRE_NOTHING);
+	CU_ASSERT_EQUAL(exact->upstream.at.line, 0);
+	CU_ASSERT_EQUAL(exact->upstream.server_count, 0);
+	config_free(&config);
+}
+
+static void defaults_of_mode_http_are_those_of_the_documentation(void)
+{
+	char text[1024];
+	const char *mode = strstr(minimal, "mode: tcp");
+	snprintf(text, sizeof(text), "%.*smode: http%s", (int)(mode - minimal), minimal, mode + 9);
+	struct config *config = parse_good(text);
+	const struct config_service *service = &config->services[0];
+
+	CU_ASSERT_EQUAL(config->limits.request_line_bytes, 8192);
+	CU_ASSERT_EQUAL(config->limits.head_bytes, 32768);
+	CU_ASSERT_EQUAL(config->limits.head_fields, 100);
+	CU_ASSERT_EQUAL(config->timeouts.header_ms, 10000);
+	CU_ASSERT_EQUAL(config->timeouts.request_ms, 30000);
+	CU_ASSERT_EQUAL(config->timeouts.upstream_ms, 60000);
+	CU_ASSERT_EQUAL(config->listeners[0].proxy_protocol.count, 0);
+	CU_ASSERT_EQUAL_FATAL(service->tls.alpn.count, 1);
+	CU_ASSERT_STRING_EQUAL(service->tls.alpn.items[0].text, "http/1.1");
+	CU_ASSERT_EQUAL(service->deny, DENY_ALERT);
+	CU_ASSERT_EQUAL(service->status_count, 0);
+	CU_ASSERT_PTR_NULL(service->redirect.text);
+	CU_ASSERT_EQUAL(service->sni_host, SNI_HOST_SERVICE);
+	CU_ASSERT_EQUAL(service->quarantine.at.line, 0);
+	CU_ASSERT_EQUAL(service->quarantine.server_count, 0);
+	CU_ASSERT_EQUAL(service->route_count, 0);
+	CU_ASSERT_EQUAL(service->identity_count, 0);
+	CU_ASSERT_EQUAL(service->header_count, 0);
+	CU_ASSERT_STRING_EQUAL(service->event_id_header.text, "X-TLS-Event-Id");
+	CU_ASSERT_EQUAL(service->forwarded, FORWARDED_X);
+	CU_ASSERT_EQUAL(service->requests, REQUESTS_NONE);
+	CU_ASSERT_FALSE(service->request_query);
+	CU_ASSERT_EQUAL(service->body_limit_bytes, UINT64_MAX);
+	CU_ASSERT_EQUAL(service->upstream.balance, BALANCE_ROUND_ROBIN);
+	CU_ASSERT_EQUAL(service->upstream.proxy_protocol, PROXY_PROTOCOL_NONE);
+	CU_ASSERT_EQUAL(service->upstream.tls.at.line, 0);
+	CU_ASSERT_EQUAL(service->upstream.check.at.line, 0);
+	CU_ASSERT_PTR_NULL(service->upstream.host.text);
+	CU_ASSERT_EQUAL(service->upstream.failures, 3);
+	CU_ASSERT_EQUAL(service->upstream.back_off_ms, 1000);
+	CU_ASSERT_EQUAL(service->upstream.resolve_ms, 30000);
+	config_free(&config);
+}
+
+static void alpn_may_be_empty_in_mode_http_if_it_says_so(void)
+{
+	char text[1024];
+	const char *mode = strstr(minimal, "mode: tcp");
+	snprintf(text, sizeof(text), "%.*smode: http\n    tls: {alpn: []}%s", (int)(mode - minimal),
+	         minimal, mode + 9);
+	struct config *config = parse_good(text);
+	CU_ASSERT_EQUAL(config->services[0].tls.alpn.count, 0);
+	config_free(&config);
+}
+
 static void server_names_become_lower_case(void)
 {
 	struct config *config = parse_good(minimal);
@@ -394,6 +614,44 @@ static void the_canonical_copy_reads_back_as_itself(void)
 	config_free(&config);
 }
 
+static void the_canonical_copy_has_all_of_mode_http(void)
+{
+	static const char *const parts[] = {
+		"\"proxy_protocol\":[\"10.0.0.0/8\",\"fd00::/8\",\"192.0.2.1\"]",
+		"\"status\":{\"default\":404,\"no_certificate\":401}",
+		"\"tls\":{\"verify\":\"required\",\"ca\":[\"/"
+		"b-ca.pem\"],\"certificate\":{\"chain\":\"/"
+		"e.pem\",\"key\":\"/e.key\"}",
+		"\"expect\":\"204\"",
+		"\"expect\":\"200-299\"",
+		"\"host\":\"keep\"",
+		"\"headers\":{\"X-Partner\":{\"value\":\"{event.id}\",\"unverified\":false}",
+		"\"names\":{\"X-ARR-ClientCert\":\"X-Cert\"}",
+		"\"body_limit\":\"10MiB\"",
+	};
+	struct config *config = parse_good(http);
+	struct config *again = parse_good(config->canonical);
+	CU_ASSERT_STRING_EQUAL(config->canonical, again->canonical);
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		if (strstr(config->canonical, parts[i]) == NULL) {
+			fprintf(stderr, "\n%s is not in %s\n", parts[i], config->canonical);
+		}
+		CU_ASSERT_PTR_NOT_NULL(strstr(config->canonical, parts[i]));
+	}
+	config_free(&again);
+	config_free(&config);
+
+	char text[4096];
+	const char *limit = strstr(http, "    body_limit");
+	snprintf(text, sizeof(text), "%.*s", (int)(limit - http), http);
+	config = parse_good(text);
+	again = parse_good(config->canonical);
+	CU_ASSERT_PTR_NOT_NULL(strstr(config->canonical, "\"body_limit\":null"));
+	CU_ASSERT_STRING_EQUAL(config->canonical, again->canonical);
+	config_free(&again);
+	config_free(&config);
+}
+
 static void the_canonical_copy_does_not_depend_on_order_and_comments(void)
 {
 	char text[2048];
@@ -431,6 +689,16 @@ static const struct unit_test tests[] = {
 	{"defaults are those of the documentation", defaults_are_those_of_the_documentation},
 	{"ca_names follow passthrough unless given", ca_names_follow_passthrough_unless_given},
 	{"every value arrives where it belongs", every_value_arrives_where_it_belongs},
+	{"every value of an upstream arrives where it belongs",
+         every_value_of_an_upstream_arrives_where_it_belongs},
+	{"every value of mode http arrives where it belongs",
+         every_value_of_mode_http_arrives_where_it_belongs},
+	{"every value of a route arrives where it belongs",
+         every_value_of_a_route_arrives_where_it_belongs},
+	{"defaults of mode http are those of the documentation",
+         defaults_of_mode_http_are_those_of_the_documentation},
+	{"ALPN may be empty in mode http if it says so",
+         alpn_may_be_empty_in_mode_http_if_it_says_so},
 	{"server names become lower case", server_names_become_lower_case},
 	{"a name may have another service on another listener",
          a_name_may_have_another_service_on_another_listener},
@@ -439,6 +707,7 @@ static const struct unit_test tests[] = {
 	{"relative paths count from the folder of the file",
          relative_paths_count_from_the_folder_of_the_file},
 	{"the canonical copy reads back as itself", the_canonical_copy_reads_back_as_itself},
+	{"the canonical copy has all of mode http", the_canonical_copy_has_all_of_mode_http},
 	{"the canonical copy does not depend on order and comments",
          the_canonical_copy_does_not_depend_on_order_and_comments},
 	{"the hash is SHA-256 of the bytes", the_hash_is_sha256_of_the_bytes},

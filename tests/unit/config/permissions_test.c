@@ -31,6 +31,16 @@ static void set_mode(const struct site *site, const char *name, mode_t mode)
 	CU_ASSERT_EQUAL(chmod(path, mode), 0);
 }
 
+/* As root, so that whoever is tried as nobody only misses what the test takes away. */
+static void give_to_nobody(const struct site *site, const char *name)
+{
+	char path[128];
+	snprintf(path, sizeof(path), "%s/%s", site->folder, name);
+	if (geteuid() == 0) {
+		CU_ASSERT_EQUAL(chown(path, getpwnam("nobody")->pw_uid, (gid_t)-1), 0);
+	}
+}
+
 static void site_init(struct site *site, const char *user)
 {
 	strcpy(site->folder, "/tmp/config-perm-XXXXXX");
@@ -39,7 +49,11 @@ static void site_init(struct site *site, const char *user)
 	make_file(site, "c.pem", 0644);
 	make_file(site, "ca.pem", 0644);
 	make_file(site, "k.pem", 0600);
-	char text[1024];
+	make_file(site, "bc.pem", 0644);
+	make_file(site, "bca.pem", 0644);
+	make_file(site, "bk.pem", 0600);
+	give_to_nobody(site, "bk.pem");
+	char text[2048];
 	snprintf(text, sizeof(text), "%s/state", site->folder);
 	CU_ASSERT_EQUAL(mkdir(text, 0777), 0);
 	set_mode(site, "state", 0777);
@@ -52,9 +66,14 @@ static void site_init(struct site *site, const char *user)
 	         "    default: true\n"
 	         "    certificates: [{chain: %s/c.pem, key: %s/k.pem}]\n"
 	         "    client: {verify: required, ca: [%s/ca.pem]}\n"
-	         "    mode: tcp\n"
-	         "    upstream: {servers: [unix:/x]}\n",
-	         site->folder, user, site->folder, site->folder, site->folder);
+	         "    mode: http\n"
+	         "    upstream: {servers: [\"b:1\"], tls: {ca: [%s/bca.pem]}}\n"
+	         "    routes:\n"
+	         "      - path: /x\n"
+	         "        upstream: {servers: [\"b:1\"], tls: {ca: [%s/bca.pem],\n"
+	         "          certificate: {chain: %s/bc.pem, key: %s/bk.pem}}}\n",
+	         site->folder, user, site->folder, site->folder, site->folder, site->folder,
+	         site->folder, site->folder, site->folder);
 	diag_init(&site->diag);
 	CU_ASSERT_EQUAL_FATAL(
 		config_parse(&site->config, "c.yaml", text, strlen(text), &site->diag), E_OK);
@@ -62,9 +81,10 @@ static void site_init(struct site *site, const char *user)
 
 static void site_release(struct site *site)
 {
-	static const char *const names[] = {"c.pem", "ca.pem", "k.pem"};
+	static const char *const names[] = {"c.pem",  "ca.pem",  "k.pem",
+	                                    "bc.pem", "bca.pem", "bk.pem"};
 	char path[128];
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		snprintf(path, sizeof(path), "%s/%s", site->folder, names[i]);
 		unlink(path);
 	}
@@ -167,6 +187,46 @@ static void a_ca_that_the_user_cannot_read_is_an_error(void)
 	site_release(&site);
 }
 
+static void a_key_for_back_ends_that_others_can_read_is_warned_of(void)
+{
+	struct site site;
+	site_init(&site, "null");
+	set_mode(&site, "bk.pem", 0604);
+	CU_ASSERT_EQUAL(config_check_permissions(site.config, &site.diag), E_OK);
+	check_said(&site,
+	           "warning: the private key FOLDER/bk.pem can be read by every user of this "
+	           "machine\n");
+	CU_ASSERT_EQUAL(site.diag.first->at.line, 14);
+	site_release(&site);
+}
+
+/* Takes k.pem away, which nobody cannot read, and `name` from nobody. */
+static void check_back_end_file(const char *name, const char *as_root)
+{
+	struct site site;
+	char path[128];
+	site_init(&site, "nobody");
+	snprintf(path, sizeof(path), "%s/k.pem", site.folder);
+	unlink(path);
+	snprintf(path, sizeof(path), "%s/%s", site.folder, name);
+	unlink(path);
+	make_file(&site, name, 0600);
+	check_as_nobody(&site, as_root);
+	site_release(&site);
+}
+
+static void a_key_for_back_ends_that_the_user_cannot_read_is_an_error(void)
+{
+	check_back_end_file(
+		"bk.pem", "key: FOLDER/bk.pem cannot be read by user nobody: Permission denied\n");
+}
+
+static void a_certificate_for_back_ends_that_the_user_cannot_read_is_an_error(void)
+{
+	check_back_end_file("bc.pem", "certificate: FOLDER/bc.pem cannot be read by user nobody: "
+	                              "Permission denied\n");
+}
+
 static void a_state_folder_that_the_user_cannot_write_is_an_error(void)
 {
 	struct site site;
@@ -222,6 +282,12 @@ static const struct unit_test tests[] = {
 	{"a key for a group is good", a_key_for_a_group_is_good},
 	{"a key that the user cannot read is an error", a_key_that_the_user_cannot_read_is_an_error},
 	{"a CA that the user cannot read is an error", a_ca_that_the_user_cannot_read_is_an_error},
+	{"a key for back ends that others can read is warned of",
+         a_key_for_back_ends_that_others_can_read_is_warned_of},
+	{"a key for back ends that the user cannot read is an error",
+         a_key_for_back_ends_that_the_user_cannot_read_is_an_error},
+	{"a certificate for back ends that the user cannot read is an error",
+         a_certificate_for_back_ends_that_the_user_cannot_read_is_an_error},
 	{"a state folder that the user cannot write is an error",
          a_state_folder_that_the_user_cannot_write_is_an_error},
 	{"a user that can read all is good", a_user_that_can_read_all_is_good},

@@ -255,7 +255,245 @@ static void quoted_text_is_short_and_without_control_bytes(void)
 	CU_ASSERT_EQUAL((strlen(shown) - 5) % 4, 0);
 }
 
+static void ranges_are_one_number_or_two(void)
+{
+	static const struct {
+		const char *text;
+		int64_t from, to; /* -1: refused */
+	} cases[] = {
+		{"204", 204, 204},
+		{"200-399", 200, 399},
+		{"9-1", 9, 1},
+		{"", -1, -1},
+		{"-", -1, -1},
+		{"200-", -1, -1},
+		{"-200", -1, -1},
+		{"200-299-399", -1, -1},
+		{"2xx", -1, -1},
+		{"200 - 299", -1, -1},
+		{"9223372036854775808", -1, -1},
+	};
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		int64_t from = 0, to = 0;
+		bool good = value_range(cases[i].text, &from, &to);
+		CU_ASSERT_EQUAL(good, cases[i].from != -1);
+		CU_ASSERT(!good || (from == cases[i].from && to == cases[i].to));
+	}
+}
+
+/* What a format takes, with its one form, and what it does not: NULL. */
+struct text {
+	const char *text;
+	const char *form;
+};
+
+static void check_texts(enum value_format format, const struct text *cases, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		char text[512];
+		snprintf(text, sizeof(text), "%s", cases[i].text);
+		const char *why = value_check(format, text);
+		if ((why == NULL) != (cases[i].form != NULL) ||
+		    (why == NULL && strcmp(text, cases[i].form) != 0)) {
+			fprintf(stderr, "\n%s: %s\n", cases[i].text, why == NULL ? text : why);
+		}
+		CU_ASSERT_EQUAL(why == NULL, cases[i].form != NULL);
+		CU_ASSERT(why != NULL || cases[i].form == NULL || strcmp(text, cases[i].form) == 0);
+	}
+}
+
+static void networks_are_addresses_with_bits(void)
+{
+	static const struct text cases[] = {
+		{"10.0.0.0/8", "10.0.0.0/8"},
+		{"0.0.0.0/0", "0.0.0.0/0"},
+		{"10.1.2.3", "10.1.2.3"},
+		{"fd00::/128", "fd00::/128"},
+		{"::1", "::1"},
+		{"unix", "unix"},
+		{"10.0.0.0/33", NULL},
+		{"fd00::/129", NULL},
+		{"10.0.0.0/", NULL},
+		{"10.0.0.0/-1", NULL},
+		{"10.0.0/8", NULL},
+		{"10.0.0.0/8/8", NULL},
+		{"[::1]", NULL},
+		{"/8", NULL},
+		{"lb.example", NULL},
+		{"unix:/x", NULL},
+		{"", NULL},
+		{"1111:2222:3333:4444:5555:6666:7777:8888:9999:aaaa:bbbb/64", NULL},
+	};
+	check_texts(FORMAT_NETWORK, cases, COUNT(cases));
+}
+
+/* RFC 9110 5.6.2 and 7.6.1 */
+static void header_names_are_tokens_that_forwarding_does_not_need(void)
+{
+	static const struct text cases[] = {
+		{"X-Partner", "X-Partner"},
+		{"x_partner", "x_partner"},
+		{"!#$%&'*+-.^_`|~9", "!#$%&'*+-.^_`|~9"},
+		{"X-Forwarded-User", "X-Forwarded-User"},
+		{"Host2", "Host2"},
+		{"", NULL},
+		{"X Y", NULL},
+		{"X:", NULL},
+		{"X\r\nY", NULL},
+		{"X\x7f", NULL},
+		{"X\xc3\xa4", NULL},
+		{"X(", NULL},
+		{"\"X\"", NULL},
+		{"Host", NULL},
+		{"hOST", NULL},
+		{"Content-Length", NULL},
+		{"CONTENT_LENGTH", NULL},
+		{"transfer-encoding", NULL},
+		{"Connection", NULL},
+		{"Keep-Alive", NULL},
+		{"Proxy-Connection", NULL},
+		{"Proxy-Authorization", NULL},
+		{"TE", NULL},
+		{"Trailer", NULL},
+		{"Upgrade", NULL},
+		{"HTTP2-Settings", NULL},
+		{"Expect", NULL},
+		{"Via", NULL},
+		{"Forwarded", NULL},
+		{"X-Forwarded-For", NULL},
+		{"x_forwarded_proto", NULL},
+		{"X-Forwarded-Host", NULL},
+	};
+	check_texts(FORMAT_HEADER, cases, COUNT(cases));
+}
+
+static void header_names_are_the_same_in_any_case_and_with_underscores(void)
+{
+	CU_ASSERT_TRUE(value_same_header("X-Partner-Id", "x_PARTNER-id"));
+	CU_ASSERT_TRUE(value_same_header("", ""));
+	CU_ASSERT_FALSE(value_same_header("X-Partner", "X-Partner-"));
+	CU_ASSERT_FALSE(value_same_header("X-Partner-", "X-Partner"));
+	CU_ASSERT_FALSE(value_same_header("X-Partner", "XPartner"));
+}
+
+static void paths_of_routes_can_be_read_in_one_way(void)
+{
+	static const struct text cases[] = {
+		{"/", "/"},
+		{"/admin/", "/admin/"},
+		{"/a.b/..c/...", "/a.b/..c/..."},
+		{"/a-._~!$&'()*+,=:@z", "/a-._~!$&'()*+,=:@z"},
+		{"", NULL},
+		{"admin", NULL},
+		{"//", NULL},
+		{"/a//b", NULL},
+		{"/.", NULL},
+		{"/..", NULL},
+		{"/./a", NULL},
+		{"/a/../b", NULL},
+		{"/%61", NULL},
+		{"/a;b", NULL},
+		{"/a?b", NULL},
+		{"/a#b", NULL},
+		{"/a\\b", NULL},
+		{"/a b", NULL},
+		{"/\xc3\xa4", NULL},
+	};
+	check_texts(FORMAT_PATH, cases, COUNT(cases));
+}
+
+static void targets_are_a_path_perhaps_with_a_query(void)
+{
+	static const struct text cases[] = {
+		{"/healthz?full=1&x=%20", "/healthz?full=1&x=%20"},
+		{"/", "/"},
+		{"", NULL},
+		{"healthz", NULL},
+		{"/a b", NULL},
+		{"/a\r\n", NULL},
+		{"/a#b", NULL},
+		{"/\xc3\xa4", NULL},
+	};
+	check_texts(FORMAT_TARGET, cases, COUNT(cases));
+}
+
+/* RFC 9110 7.2 */
+static void authorities_are_a_host_perhaps_with_a_port(void)
+{
+	static const struct text cases[] = {
+		{"Api.Example", "api.example"},
+		{"api.example:8443", "api.example:8443"},
+		{"10.0.0.1:80", "10.0.0.1:80"},
+		{"[FD00::1]", "[fd00::1]"},
+		{"[::1]:80", "[::1]:80"},
+		{"", NULL},
+		{":80", NULL},
+		{"a:", NULL},
+		{"a:0", NULL},
+		{"a:65536", NULL},
+		{"a:80:80", NULL},
+		{"[::1", NULL},
+		{"[]", NULL},
+		{"[::1]x", NULL},
+		{"[10.0.0.1]", NULL},
+		{"::1", NULL},
+		{"user@a", NULL},
+		{"a/b", NULL},
+		{"a_b", NULL},
+	};
+	check_texts(FORMAT_AUTHORITY, cases, COUNT(cases));
+}
+
+static void names_of_servers_are_hosts_or_addresses(void)
+{
+	static const struct text cases[] = {
+		{"Backend.Internal", "backend.internal"},
+		{"10.0.0.1", "10.0.0.1"},
+		{"fd00::1", "fd00::1"},
+		{"[fd00::1]", NULL},
+		{"10.0.0.256", NULL},
+		{"*.internal", NULL},
+		{"a:80", NULL},
+		{"a_b", NULL},
+		{"", NULL},
+	};
+	check_texts(FORMAT_PEER_NAME, cases, COUNT(cases));
+}
+
+static void redirects_go_to_http_urls(void)
+{
+	static const struct text cases[] = {
+		{"https://help.example/certificates?lang=en#how",
+	         "https://help.example/certificates?lang=en#how"},
+		{"http://help.example", "http://help.example"},
+		{"https://[::1]:8443/", "https://[::1]:8443/"},
+		{"https://", NULL},
+		{"https:///x", NULL},
+		{"//help.example/", NULL},
+		{"/help", NULL},
+		{"javascript:alert(1)", NULL},
+		{"HTTPS://help.example/", NULL},
+		{"https://user@help.example/", NULL},
+		{"https://help.example/a b", NULL},
+		{"https://help.example/\r\nX: y", NULL},
+		{"https://help.example/\xc3\xa4", NULL},
+		{"https://help.example/\"", NULL},
+	};
+	check_texts(FORMAT_URL, cases, COUNT(cases));
+}
+
 static const struct unit_test tests[] = {
+	{"ranges are one number or two", ranges_are_one_number_or_two},
+	{"networks are addresses with bits", networks_are_addresses_with_bits},
+	{"header names are tokens that forwarding does not need",
+         header_names_are_tokens_that_forwarding_does_not_need},
+	{"header names are the same in any case and with underscores",
+         header_names_are_the_same_in_any_case_and_with_underscores},
+	{"paths of routes can be read in one way", paths_of_routes_can_be_read_in_one_way},
+	{"targets are a path perhaps with a query", targets_are_a_path_perhaps_with_a_query},
+	{"authorities are a host perhaps with a port", authorities_are_a_host_perhaps_with_a_port},
+	{"names of servers are hosts or addresses", names_of_servers_are_hosts_or_addresses},
+	{"redirects go to HTTP URLs", redirects_go_to_http_urls},
 	{"counts are digits alone", counts_are_digits_alone},
 	{"sizes have a binary unit", sizes_have_a_binary_unit},
 	{"durations have a unit", durations_have_a_unit},
