@@ -34,7 +34,7 @@ static void believe(struct conn *c, const struct proxy_header *header,
 		endpoint_sockaddr(counts_for, &hs->source);
 		return;
 	}
-	hs->peer = hs->source;
+	hs->peer = c->announcer = hs->source;
 	endpoint_of(&hs->source, (const struct sockaddr *)&header->source);
 	endpoint_of(&hs->destination, (const struct sockaddr *)&header->destination);
 	c->source = hs->source;

@@ -14,6 +14,7 @@
 #include "net/io_wait.h"
 #include "proxy/announced.h"
 #include "proxy/endpoint.h"
+#include "proxy/exchange.h"
 #include "proxy/judge.h"
 #include "proxy/shard.h"
 
@@ -48,6 +49,9 @@ void conn_free(struct conn *c)
 	ev_io_stop(s->loop, &c->io);
 	ev_timer_stop(s->loop, &c->timer);
 	shard_unpark(s, &c->park);
+	exchange_free(&c->http);
+	client_release(&c->client);
+	buf_release(&c->announce);
 	relay_release(&c->relay, s->loop, false);
 	tls_session_free(&c->tls);
 	input_release(&c->input);
@@ -289,7 +293,10 @@ void conn_judged(struct conn *c)
 {
 	struct handshake *hs = c->hs;
 	c->allowed = hs->decision != DECISION_DENY;
-	c->alert = c->allowed ? -1 : policy_alert(hs->class, hs->tls.version);
+	c->over_http = !c->allowed && hs->tls.established && c->service->config->deny == DENY_HTTP;
+	c->alert = c->allowed || c->over_http ? -1 : policy_alert(hs->class, hs->tls.version);
+	c->upstream = hs->decision == DECISION_QUARANTINE ? c->service->quarantine
+	                                                   : c->service->upstream;
 	hs->tls.alert_sent = c->alert;
 	bool wait = snapshot_config(c->snapshot)->record == RECORD_BEFORE_TRAFFIC;
 	conn_wait(c, 0);
@@ -317,10 +324,12 @@ void conn_judged(struct conn *c)
 void conn_durable(struct conn *c)
 {
 	conn_timer(c, 0);
-	if (c->allowed) {
-		conn_connect(c);
-	} else {
+	if (!c->allowed && !c->over_http) {
 		conn_refuse(c, c->alert);
+	} else if (c->service->config->mode == MODE_HTTP) {
+		exchange_begin(c);
+	} else {
+		conn_connect(c);
 	}
 }
 
@@ -372,6 +381,9 @@ static void on_client(struct ev_loop *loop, struct ev_io *io, int events)
 	case CONN_HANDSHAKE:
 		handshake_step(c);
 		return;
+	case CONN_HTTP:
+		exchange_client_ready(c->http, events);
+		return;
 	case CONN_RELAY:
 		relay_client_ready(c, events);
 		return;
@@ -412,6 +424,9 @@ static void on_timer(struct ev_loop *loop, struct ev_timer *timer, int events)
 		return;
 	case CONN_CONNECT:
 		conn_connect(c);
+		return;
+	case CONN_HTTP:
+		exchange_idle_check(c->http);
 		return;
 	case CONN_RELAY:
 		idle_check(c);

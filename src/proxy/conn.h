@@ -19,6 +19,7 @@
 
 #include "event/handshake.h"
 #include "net/input.h"
+#include "proxy/client.h"
 #include "proxy/close_reason.h"
 #include "proxy/parked.h"
 #include "proxy/relay.h"
@@ -26,6 +27,7 @@
 #include "proxy/upstream.h"
 #include "tls/session.h"
 
+struct exchange;
 struct shard;
 
 enum conn_state {
@@ -34,6 +36,7 @@ enum conn_state {
 	CONN_HANDSHAKE,
 	CONN_PARKED,
 	CONN_CONNECT,
+	CONN_HTTP,
 	CONN_RELAY,
 	CONN_REFUSED
 };
@@ -65,14 +68,20 @@ struct conn {
 	/* what stays of the handshake */
 	char id[ID_MAX + 1];
 	bool allowed;
+	bool over_http; /* denied, and told so over HTTP */
 	int alert; /* for a refusal; -1: none */
 	struct endpoint source, destination;
+	struct endpoint announcer; /* the TCP peer, where a PROXY header changed the source; family 0 otherwise */
+	struct client client;      /* mode http */
+	struct upstream *upstream; /* where it goes: the service's, or the quarantine */
+	struct buf announce;       /* the PROXY header for back ends that want one */
 
 	uint64_t discarded;    /* while REFUSED */
 	uint64_t last_byte_ns; /* while RELAY: any direction */
 	size_t server;         /* upstream server in use */
 	struct upstream_tried tried;
 	struct relay relay;
+	struct exchange *http; /* while HTTP */
 };
 
 /* A new connection on listener `listener` of the shard's snapshot. Takes fd, whatever happens. */

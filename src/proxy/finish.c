@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "proxy/announce.h"
 #include "proxy/conn.h"
 #include "proxy/shard.h"
 
@@ -18,6 +19,38 @@ static void release(struct conn *c)
 	if (c->tls != NULL) {
 		tls_session_detach(c->tls);
 	}
+}
+
+/* The event, and what back ends are told of the client: both are made of the handshake, which is gone afterwards. */
+static bool encode(struct conn *c, struct buf *body)
+{
+	struct handshake *hs = c->hs;
+	const struct event_source *source = &c->shard->source;
+	if (!c->allowed && !c->over_http) {
+		return event_encode_handshake(body, source, hs) == E_OK;
+	}
+	announce_handshake(&c->announce, hs, c->service);
+	if (c->announce.err != E_OK) {
+		return false;
+	}
+	if (c->service->config->mode != MODE_HTTP) {
+		return event_encode_handshake(body, source, hs) == E_OK;
+	}
+	struct identity_omitted omitted = {0};
+	if (client_describe(&c->client, hs, c->service, &omitted) != E_OK) {
+		return false;
+	}
+	hs->omitted_headers = omitted.names;
+	hs->omitted_header_count = omitted.count;
+	if (event_encode_handshake(body, source, hs) != E_OK) {
+		return false;
+	}
+	if (client_describe_custom(&c->client, c->service, buf_slice(body), &omitted)) {
+		hs->omitted_header_count = omitted.count;
+		buf_reset(body);
+		return event_encode_handshake(body, source, hs) == E_OK;
+	}
+	return c->client.fields.err == E_OK;
 }
 
 bool handshake_finish(struct conn *c)
@@ -38,10 +71,12 @@ bool handshake_finish(struct conn *c)
 	}
 	struct buf body;
 	buf_init_fixed(&body, s->event, sizeof(s->event));
-	if (event_encode_handshake(&body, &s->source, hs) != E_OK) {
+	if (!encode(c, &body)) {
 		buf_reset(&body);
 		event_encode_minimal(&body, &s->source, hs);
 		c->allowed = false; /* as this event says */
+		c->over_http = false;
+		c->alert = -1;
 	}
 	bool recorded = shard_submit(s, &body, &c->park.ticket);
 	if (recorded) {
@@ -56,7 +91,7 @@ bool handshake_finish(struct conn *c)
 
 void connection_end_record(struct conn *c, enum close_reason reason, bool always)
 {
-	if (!always && !c->service->config->connection_end) {
+	if (!always && (!c->service->config->connection_end || !c->allowed)) {
 		return;
 	}
 	struct shard *s = c->shard;
@@ -70,6 +105,7 @@ void connection_end_record(struct conn *c, enum close_reason reason, bool always
 		.duration_ns = duration_ns,
 		.source = c->source,
 		.destination = c->destination,
+		.peer = c->announcer,
 		.source_bytes = c->relay.from_client,
 		.destination_bytes = c->relay.to_client,
 		.service = &c->service->event,

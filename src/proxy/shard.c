@@ -10,6 +10,8 @@
 #include "proxy/conn.h"
 #include "proxy/link.h"
 #include "proxy/recall.h"
+#include "proxy/exchange.h"
+#include "proxy/pool.h"
 
 /* Presented chains and verdicts kept per worker: a chain of two takes some 6 KiB. */
 #define CACHE_ENTRIES 4096
@@ -98,6 +100,7 @@ static void configure(struct shard *s, struct shard_config *config)
 	}
 	s->acceptors = acceptors;
 	s->acceptor_count = config->listener_count;
+	pool_clear(s->pool); /* to the back ends of the old one */
 	recall_clear(s->recall);
 	snapshot_unref(&s->snapshot);
 	s->snapshot = config->snapshot;
@@ -113,6 +116,7 @@ void shard_conn_gone(struct shard *s)
 {
 	if (s->draining && s->conns == NULL && !s->done) {
 		s->done = true;
+		pool_clear(s->pool);
 		ev_timer_stop(s->loop, &s->deadline);
 		s->shared->drained(s->shared->arg);
 	}
@@ -131,6 +135,19 @@ static void on_deadline(struct ev_loop *loop, struct ev_timer *timer, int events
 	}
 }
 
+/* HTTP clients would keep their connections for minutes: those between two requests end now, others with their answer. */
+static void end_idle(struct shard *s)
+{
+	struct conn *c = s->conns;
+	while (c != NULL) {
+		struct conn *next = c->next;
+		if (c->state == CONN_HTTP) {
+			exchange_drain(c->http); /* frees c at most */
+		}
+		c = next;
+	}
+}
+
 static void drain(struct shard *s, uint64_t deadline_ms)
 {
 	if (!s->draining) {
@@ -144,6 +161,7 @@ static void drain(struct shard *s, uint64_t deadline_ms)
 		free_acceptors(s->acceptors, s->acceptor_count);
 		s->acceptors = NULL;
 		s->acceptor_count = 0;
+		end_idle(s);
 		s->shared->applied(s->shared->arg);
 	}
 	ev_timer_stop(s->loop, &s->deadline);
@@ -163,6 +181,7 @@ bool shard_submit(struct shard *s, const struct buf *body, uint64_t *ticket)
 		return false;
 	}
 	s->last_ticket = *ticket;
+	update_pause(s);
 	return true;
 }
 
@@ -257,6 +276,13 @@ static void wake(void *arg)
 	worker_wake(s->worker);
 }
 
+static void on_tick(struct ev_loop *loop, struct ev_timer *timer, int events)
+{
+	(void)loop;
+	(void)events;
+	exchange_tick(timer->data);
+}
+
 /* --- from outside --- */
 
 int shard_new(struct shard **out, unsigned index, const struct shard_shared *shared)
@@ -283,13 +309,21 @@ int shard_new(struct shard **out, unsigned index, const struct shard_shared *sha
 	s->loop = worker_loop(s->worker);
 	ev_timer_init(&s->deadline, on_deadline, 0, 0);
 	s->deadline.data = s;
-	err = journal_producer_new(shared->journal, &s->producer, wake, s);
+	ev_timer_init(&s->tick, on_tick, 0, 0);
+	s->tick.data = s;
+	err = pool_new(&s->pool, s->loop);
 	if (err != E_OK) {
 		goto free_worker;
+	}
+	err = journal_producer_new(shared->journal, &s->producer, wake, s);
+	if (err != E_OK) {
+		goto free_pool;
 	}
 	*out = s;
 	return E_OK;
 
+free_pool:
+	pool_free(&s->pool);
 free_worker:
 	worker_free(&s->worker);
 free_recall:
@@ -349,6 +383,7 @@ void shard_free(struct shard **shard)
 	BUG_IF(s->running);
 	BUG_IF(s->conns != NULL);
 	free_acceptors(s->acceptors, s->acceptor_count);
+	pool_free(&s->pool);
 	links_end_lingering(s);
 	recall_free(&s->recall);
 	worker_free(&s->worker);

@@ -12,6 +12,7 @@
 
 #include "base/id.h"
 #include "event/event.h"
+#include "http/head.h"
 #include "journal/journal.h"
 #include "net/acceptor.h"
 #include "net/input.h"
@@ -22,9 +23,14 @@
 #include "proxy/parked.h"
 #include "proxy/snapshot.h"
 
+/* A head with what we add to it, and twice what is read in one go: chunks grow when they are framed anew. */
+#define SHARD_FRAME_BYTES (256 * 1024)
+
 struct conn;
 struct link;
 struct recall;
+struct exchange;
+struct pool;
 
 /* What every shard needs and none owns. Constant after start but for one number. */
 struct shard_shared {
@@ -72,6 +78,9 @@ struct shard {
 	struct link *lingering; /* refused servers that may still read why; see link_open.c */
 	struct recall *recall;  /* of the servers of `snapshot` */
 	struct parked *parked_first, *parked_last; /* by ticket */
+	struct exchange *busy; /* those that wait for somebody; looked at by `tick` */
+	struct ev_timer tick;
+	struct pool *pool; /* links that wait for their next request */
 
 	_Atomic uint64_t handshakes; /* recorded; read by main */
 	_Atomic uint64_t refused;    /* closed at accept, nothing could be recorded; read by main */
@@ -80,8 +89,10 @@ struct shard {
 	uint8_t input[INPUT_SCRATCH_LEN]; /* one connection at a time reads through this */
 	/* One link at a time reads through this: apart, as a connection may have a rest in the other. */
 	uint8_t link_input[INPUT_SCRATCH_LEN];
-	uint8_t relay[16384];          /* and copies through this: a TLS record */
-	uint8_t event[EVENT_BODY_MAX]; /* and is encoded here */
+	uint8_t relay[16384];             /* and copies through this: a TLS record */
+	uint8_t event[EVENT_BODY_MAX];    /* and is encoded here */
+	uint8_t frame[SHARD_FRAME_BYTES]; /* heads and chunks on their way out are written here */
+	struct http_field fields[HTTP_FIELDS_MAX]; /* of the head that is read */
 };
 
 /* Makes the shard with its worker and its producer; not running yet. Main thread. */

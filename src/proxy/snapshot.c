@@ -9,7 +9,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "net/proxy_protocol.h"
-#include "proxy/announce.h"
+#include "proxy/route.h"
 #include "proxy/upstream.h"
 #include "tls/creds.h"
 #include "tls/digest.h"
@@ -28,118 +28,10 @@ struct snapshot {
 	size_t listener_count;
 	struct upstream **upstreams; /* the services' */
 	size_t upstream_count;
+	struct identity_names *names;
 	struct audit_file *files;
 	size_t file_count;
 };
-
-static const char *const verify_names[] = {
-	[VERIFY_NONE] = "none",
-	[VERIFY_OPTIONAL] = "optional",
-	[VERIFY_REQUIRED] = "required",
-	[VERIFY_PASSTHROUGH] = "passthrough",
-};
-
-/* --- labels: the node's, then the service's (NULL: none) --- */
-
-static int encode_labels(const struct config *config, const struct config_service *service,
-                         struct slice *out)
-{
-	size_t own = service == NULL ? 0 : service->labels.count;
-	size_t count = config->labels.count + own;
-	if (count == 0) {
-		*out = slice_of(NULL, 0);
-		return E_OK;
-	}
-	struct event_label *labels = calloc(count, sizeof(*labels));
-	if (labels == NULL) {
-		return E_NOMEM;
-	}
-	size_t n = 0;
-	for (size_t i = 0; i < config->labels.count; i++) {
-		labels[n++] = (struct event_label){config->labels.items[i].name.text,
-		                                   config->labels.items[i].value.text};
-	}
-	for (size_t i = 0; i < own; i++) {
-		labels[n++] = (struct event_label){service->labels.items[i].name.text,
-		                                   service->labels.items[i].value.text};
-	}
-	struct buf b;
-	buf_init(&b, EVENT_LABELS_MAX);
-	int err = event_labels_encode(&b, labels, n);
-	free(labels);
-	if (err != E_OK) {
-		buf_release(&b);
-		return err;
-	}
-	*out = buf_slice(&b); /* the service owns the memory now */
-	return E_OK;
-}
-
-/* --- services --- */
-
-static int build_tls(struct service *service, const char *file, struct diag *diag)
-{
-	/* Without a trust that could be built the certificates are looked at all the same: one check shows all. */
-	size_t count = service->trust == NULL ? 0 : trust_anchor_count(service->trust);
-	struct slice *ders = calloc(count + 1, sizeof(*ders));
-	if (ders == NULL) {
-		return E_NOMEM;
-	}
-	for (size_t i = 0; i < count; i++) {
-		ders[i] = trust_anchor_at(service->trust, i)->der;
-	}
-	int err = tls_service_new(&service->tls, service->config, ders, count, file, diag);
-	free(ders);
-	return err;
-}
-
-/* Goes on after a fault, so that one check shows them all; what depends on the faulty part is left out. */
-static int build_service(struct service *service, const struct config *config,
-                         const struct config_service *from, struct diag *diag)
-{
-	const char *file = config->path;
-	service->config = from;
-	int trust = trust_new(&service->trust, &from->client, file, diag);
-	int tolerate = tolerate_new(&service->tolerate, &from->client.tolerate, file, diag);
-	int upstream =
-		upstream_new(&service->upstream, &from->upstream, from->name.text, file, diag);
-	int quarantine = from->quarantine.at.line == 0
-	                         ? E_OK
-	                         : upstream_new(&service->quarantine, &from->quarantine,
-	                                        from->name.text, file, diag);
-	int tls = build_tls(service, file, diag);
-	service->policy = (struct policy){.verify = from->client.verify,
-	                                  .tolerate = service->tolerate,
-	                                  .quarantine = from->quarantine.at.line > 0};
-	service->event = (struct event_service){.name = from->name.text,
-	                                        .verify_mode = verify_names[from->client.verify]};
-	int labels = encode_labels(config, from, &service->event.labels);
-	if (labels == E_LIMIT) {
-		diag_error(
-			diag, file,
-			from->at, "the labels of service %s are longer than %d bytes or one of them than 1,024",
-			from->name.text, EVENT_LABELS_MAX);
-	}
-	int announcer = tls == E_OK ? announcer_new(&service->announcer, from, service->tls) : E_OK;
-	const int all[] = {trust, tolerate, upstream, quarantine, tls, labels, announcer};
-	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
-		if (all[i] != E_OK) {
-			return all[i];
-		}
-	}
-	return E_OK;
-}
-
-static void release_service(struct service *service)
-{
-	announcer_free(&service->announcer);
-	tls_service_free(&service->tls);
-	upstream_free(&service->upstream);
-	upstream_free(&service->quarantine);
-	tolerate_free(&service->tolerate);
-	trust_free(&service->trust);
-	free((void *)service->event.labels.data);
-}
 
 /* --- names by listener --- */
 
@@ -298,6 +190,23 @@ static int collect_upstreams(struct snapshot *s)
 	for (size_t i = 0; err == E_OK && i < s->service_count; i++) {
 		err = add_upstream(s, s->services[i].upstream);
 		err = err == E_OK ? add_upstream(s, s->services[i].quarantine) : err;
+		const struct routes *routes = s->services[i].routes;
+		for (size_t r = 0; err == E_OK && r < routes_count(routes); r++) {
+			err = add_upstream(s, routes_at(routes, r)->upstream);
+		}
+	}
+	return err;
+}
+
+/* --- header names that no client may send --- */
+
+static int build_names(struct snapshot *s)
+{
+	int err = identity_names_new(&s->names);
+	/* CGI makes HTTP_PROXY of it, which many libraries take for their proxy (CVE-2016-5385). */
+	err = err == E_OK ? identity_names_add(s->names, "Proxy") : err;
+	for (size_t i = 0; err == E_OK && i < s->service_count; i++) {
+		err = identity_names_add_service(s->names, s->services[i].config);
 	}
 	return err;
 }
@@ -311,13 +220,13 @@ static int build(struct snapshot *s, struct diag *diag)
 	if (s->services == NULL || s->listeners == NULL) {
 		return E_NOMEM;
 	}
-	int err = encode_labels(s->config, NULL, &s->labels);
+	int err = service_labels(s->config, NULL, &s->labels);
 	if (err == E_LIMIT) {
 		diag_error(diag, s->config->path, (struct mark){0},
 		           "the labels of the node are longer than %d bytes", EVENT_LABELS_MAX);
 	}
 	for (; s->service_count < s->config->service_count; s->service_count++) {
-		int one = build_service(&s->services[s->service_count], s->config,
+		int one = service_build(&s->services[s->service_count], s->config,
 		                        &s->config->services[s->service_count], diag);
 		err = err == E_OK ? one : err;
 	}
@@ -333,6 +242,7 @@ static int build(struct snapshot *s, struct diag *diag)
 	}
 	if (err == E_OK) {
 		err = collect_upstreams(s);
+		err = err == E_OK ? build_names(s) : err;
 	}
 	return err == E_OK ? seal(s, diag) : err;
 }
@@ -340,7 +250,7 @@ static int build(struct snapshot *s, struct diag *diag)
 static void destroy(struct snapshot *s)
 {
 	for (size_t i = 0; s->services != NULL && i < s->config->service_count; i++) {
-		release_service(&s->services[i]);
+		service_release(&s->services[i]);
 	}
 	for (size_t i = 0; s->listeners != NULL && i < s->config->listener_count; i++) {
 		networks_free(&s->listeners[i].proxies);
@@ -349,6 +259,7 @@ static void destroy(struct snapshot *s)
 	free((void *)s->labels.data);
 	free(s->services);
 	free(s->listeners);
+	identity_names_free(&s->names);
 	free(s->upstreams);
 	free(s->files);
 	config_free(&s->config);
@@ -396,6 +307,11 @@ void snapshot_unref(struct snapshot **snapshot)
 const struct config *snapshot_config(const struct snapshot *s)
 {
 	return s->config;
+}
+
+const struct identity_names *snapshot_names(const struct snapshot *s)
+{
+	return s->names;
 }
 
 uint64_t snapshot_epoch(const struct snapshot *s)

@@ -11,27 +11,11 @@
 #include "base/slice.h"
 #include "config/config.h"
 #include "event/event.h"
-#include "event/handshake.h"
-#include "peer/trust.h"
-#include "policy/decide.h"
-#include "policy/tolerate.h"
+#include "http/identity.h"
+#include "proxy/service.h"
 
-struct announcer;
 struct networks;
-struct tls_service;
 struct upstream;
-
-struct service {
-	const struct config_service *config; /* the snapshot's configuration keeps it */
-	struct trust *trust;
-	struct tolerate *tolerate;
-	struct policy policy;
-	struct tls_service *tls;
-	struct upstream *upstream;
-	struct upstream *quarantine; /* NULL: none */
-	struct event_service event;
-	struct announcer *announcer; /* NULL: no back end of it wants a PROXY header */
-};
 
 /* A name on a listener. Exact names stand before wildcards; the default service, if any, is apart. */
 struct route_name {
@@ -55,6 +39,8 @@ int snapshot_build(struct snapshot **out, struct config **config, uint64_t epoch
 struct snapshot *snapshot_ref(struct snapshot *s);
 void snapshot_unref(struct snapshot **s);
 
+/* Header names that no client may send, of all services. */
+const struct identity_names *snapshot_names(const struct snapshot *s);
 const struct config *snapshot_config(const struct snapshot *s);
 uint64_t snapshot_epoch(const struct snapshot *s);
 /* Over the configuration's bytes and the content of every file it names; 32 bytes. */

@@ -1,0 +1,222 @@
+/* Our own answers, and what the record says of requests.
+ *
+ * A client learns a status and the id of the event, nothing else (R20): why it was refused stands in the record. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "proxy/conn.h"
+#include "proxy/exchange.h"
+#include "proxy/link.h"
+#include "proxy/shard.h"
+
+/* RFC 9110 15, RFC 6585. */
+static const char *phrase(unsigned status)
+{
+	static const struct {
+		unsigned status;
+		const char *phrase;
+	} phrases[] = {
+		{302, "Found"},
+		{400, "Bad Request"},
+		{401, "Unauthorized"},
+		{403, "Forbidden"},
+		{404, "Not Found"},
+		{408, "Request Timeout"},
+		{413, "Content Too Large"},
+		{414, "URI Too Long"},
+		{417, "Expectation Failed"},
+		{421, "Misdirected Request"},
+		{429, "Too Many Requests"},
+		{431, "Request Header Fields Too Large"},
+		{500, "Internal Server Error"},
+		{501, "Not Implemented"},
+		{502, "Bad Gateway"},
+		{503, "Service Unavailable"},
+		{504, "Gateway Timeout"},
+		{505, "HTTP Version Not Supported"},
+	};
+	for (size_t i = 0; i < sizeof(phrases) / sizeof(phrases[0]); i++) {
+		if (phrases[i].status == status) {
+			return phrases[i].phrase;
+		}
+	}
+	return status < 500 ? "Client Error" : "Server Error";
+}
+
+/* RFC 9457. */
+static void write_answer(struct buf *out, unsigned status, const char *event_id,
+                         const char *location, bool close, bool with_body)
+{
+	char text[256];
+	struct buf body;
+	buf_init_fixed(&body, text, sizeof(text));
+	buf_printf(
+		&body,
+		"{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%u,\"event_id\":\"%s\"}\n",
+		phrase(status), status, event_id);
+	buf_printf(out, "HTTP/1.1 %u %s\r\n", status, phrase(status));
+	if (location != NULL) {
+		buf_append_text(out, "Location: ");
+		buf_append_text(out, location);
+		buf_append_text(out, "\r\n");
+	}
+	buf_printf(out, "Content-Type: application/problem+json\r\nContent-Length: %zu\r\n",
+	           body.len);
+	buf_append_text(out, "Cache-Control: no-store\r\n");
+	buf_append_text(out, close ? "Connection: close\r\n\r\n" : "\r\n");
+	if (with_body) {
+		buf_append_slice(out, buf_slice(&body));
+	}
+}
+
+static enum exchange_result answer(struct exchange *x, unsigned status, const char *event_id,
+                                   const char *location, bool keep)
+{
+	struct conn *c = x->conn;
+	struct buf out;
+	exchange_release_link(x, false);
+	x->last |= !keep || c->shard->draining;
+	x->end_reason = keep ? x->end_reason : CLOSE_REQUEST_REFUSED;
+	x->state = EXCHANGE_ANSWER;
+	x->status = status;
+	x->answered = true;
+	x->down_body.done = true;
+	buf_init_fixed(&out, c->shard->frame, sizeof(c->shard->frame));
+	write_answer(&out, status, event_id, location, x->last, x->verb != HTTP_HEAD);
+	if (exchange_send(x, out.data, out.len) == EXCHANGE_GONE) {
+		return EXCHANGE_GONE;
+	}
+	return exchange_sent(x) ? exchange_over(x) : EXCHANGE_STAYS;
+}
+
+enum exchange_result exchange_answer(struct exchange *x, unsigned status, const char *event_id,
+                                     bool keep)
+{
+	return answer(x, status, event_id, NULL, keep);
+}
+
+enum exchange_result exchange_answer_denial(struct exchange *x)
+{
+	const struct conn *c = x->conn;
+	const char *location = c->service->config->redirect.text;
+	unsigned status = location != NULL ? 302 : c->service->status[c->client.class];
+	return answer(x, status, c->id, location, false);
+}
+
+/* --- the record --- */
+
+static bool submit(struct exchange *x, struct request_event *event)
+{
+	struct conn *c = x->conn;
+	struct shard *s = c->shard;
+	struct buf body;
+	uint64_t ticket;
+	id_next(&s->ids, event->id);
+	event->connection = c->id;
+	event->source = c->source;
+	event->destination = c->destination;
+	event->peer = c->announcer;
+	event->service = &c->service->event;
+	event->class = c->client.class;
+	event->verified = c->client.verified;
+	event->user_name = c->client.user_name;
+	event->end_us = clock_wall_us();
+	buf_init_fixed(&body, s->event, sizeof(s->event));
+	event_encode_request(&body, &s->source, event);
+	if (!shard_submit(s, &body, &ticket)) {
+		log_error("out of memory: a request of connection %s is not on the record", c->id);
+		return false;
+	}
+	return true;
+}
+
+static struct slice query_of(const struct exchange *x, struct slice query)
+{
+	/* Without its "?"; secrets stand in queries, so only where it is allowed. */
+	return x->conn->service->config->request_query && query.len > 1
+	               ? slice_of(query.data + 1, query.len - 1)
+	               : slice_of(NULL, 0);
+}
+
+enum exchange_result exchange_deny(struct exchange *x, unsigned status, enum denied_by by,
+                                   const char *detail, const struct http_head *head)
+{
+	struct conn *c = x->conn;
+	const char *id = c->id;
+	struct request_event event = {
+		.denied = true,
+		.denied_by = by,
+		.detail = detail,
+		.start_us = clock_wall_us(),
+		.status = status,
+	};
+	if (head != NULL) {
+		event.method = head->method;
+		event.host = head->host;
+		event.path = head->path;
+		event.query = query_of(x, head->query);
+	}
+	/* Who asked for what is somebody else's is always told; who cannot speak HTTP, where it is asked for. */
+	bool wanted = by != DENIED_BY_REQUEST || c->service->config->requests != REQUESTS_NONE;
+	if (wanted && submit(x, &event)) {
+		id = event.id;
+	}
+	free(x->note.text);
+	x->note = (struct request_note){0};
+	return answer(x, status, id, NULL, false);
+}
+
+bool exchange_note(struct exchange *x, const struct http_head *head)
+{
+	if (x->conn->service->config->requests != REQUESTS_ALL) {
+		return true;
+	}
+	struct slice query = query_of(x, head->query);
+	const struct slice parts[] = {head->method, head->host, head->path, query};
+	size_t len = 0;
+	for (size_t i = 0; i < 4; i++) {
+		len += parts[i].len;
+	}
+	char *text = malloc(len + 1);
+	if (text == NULL) {
+		return false;
+	}
+	x->note = (struct request_note){text,           head->method.len, head->host.len,
+	                                head->path.len, query.len,        clock_wall_us()};
+	for (size_t i = 0; i < 4; i++) {
+		if (parts[i].len > 0) {
+			memcpy(text, parts[i].data, parts[i].len);
+		}
+		text += parts[i].len;
+	}
+	return true;
+}
+
+void exchange_record(struct exchange *x)
+{
+	const struct request_note *note = &x->note;
+	if (note->text == NULL) {
+		return;
+	}
+	const char *at = note->text;
+	struct request_event event = {
+		.start_us = note->start_us,
+		.duration_ns = clock_mono_ns() - x->start_ns,
+		.status = x->status,
+		.request_bytes = x->up.bytes,
+		.response_bytes = x->down_body.bytes,
+		.upstream =
+			x->server == UPSTREAM_NOBODY ? NULL : upstream_name(x->upstream, x->server),
+		.method = slice_of(at, note->method_len),
+		.host = slice_of(at + note->method_len, note->host_len),
+		.path = slice_of(at + note->method_len + note->host_len, note->path_len),
+		.query = slice_of(at + note->method_len + note->host_len + note->path_len,
+	                          note->query_len),
+	};
+	submit(x, &event);
+	free(x->note.text);
+	x->note = (struct request_note){0};
+}

@@ -1,0 +1,566 @@
+#include "proxy/exchange.h"
+
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "base/bug.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "proxy/conn.h"
+#include "proxy/link.h"
+#include "proxy/shard.h"
+
+#define TURNS 8                /* records or requests in one go: others have a turn, too */
+#define RECORD_BYTES 16384     /* a TLS record */
+#define BODY_WINDOW_BYTES 1024 /* of a request's body, in each timeouts.request */
+#define TICK_S 0.1
+
+/* --- busy or not --- */
+
+static void set_busy(struct exchange *x, bool busy)
+{
+	struct shard *s = x->conn->shard;
+	if (busy == x->busy) {
+		return;
+	}
+	x->busy = busy;
+	if (busy) {
+		x->busy_previous = NULL;
+		x->busy_next = s->busy;
+		if (s->busy != NULL) {
+			s->busy->busy_previous = x;
+		}
+		s->busy = x;
+		if (!ev_is_active(&s->tick)) {
+			ev_timer_set(&s->tick, TICK_S, TICK_S);
+			ev_timer_start(s->loop, &s->tick);
+		}
+		return;
+	}
+	if (x->busy_previous != NULL) {
+		x->busy_previous->busy_next = x->busy_next;
+	} else {
+		s->busy = x->busy_next;
+	}
+	if (x->busy_next != NULL) {
+		x->busy_next->busy_previous = x->busy_previous;
+	}
+}
+
+static const struct config_timeouts *timeouts(const struct exchange *x)
+{
+	return &snapshot_config(x->conn->snapshot)->timeouts;
+}
+
+static uint64_t patience_ms(const struct exchange *x, enum exchange_wait wait)
+{
+	switch (wait) {
+	case WAIT_HEAD:
+		return timeouts(x)->header_ms;
+	case WAIT_BODY:
+		return timeouts(x)->request_ms;
+	case WAIT_UPSTREAM:
+		return timeouts(x)->upstream_ms;
+	case WAIT_CLIENT:
+		break;
+	}
+	return timeouts(x)->idle_ms;
+}
+
+/* The link has its own timeout while it opens. */
+static enum exchange_wait whom(const struct exchange *x)
+{
+	if (x->state == EXCHANGE_HEAD) {
+		return WAIT_HEAD;
+	}
+	if (!exchange_sent(x) || x->state == EXCHANGE_ANSWER) {
+		return WAIT_CLIENT;
+	}
+	bool taken = x->head_off == x->head.len && x->rest_off == x->rest.len && !x->link_flushing;
+	return x->state == EXCHANGE_ACTIVE && taken && !x->up.done && !x->up_broken ? WAIT_BODY
+	                                                                            : WAIT_UPSTREAM;
+}
+
+static void watch(struct exchange *x)
+{
+	if (x->state == EXCHANGE_IDLE) {
+		set_busy(x, false);
+		return;
+	}
+	enum exchange_wait wait = whom(x);
+	bool renew = x->progress && wait != WAIT_HEAD &&
+	             (wait != WAIT_BODY || x->window_bytes >= BODY_WINDOW_BYTES);
+	if (!x->busy || wait != x->wait || renew) {
+		x->wait = wait;
+		x->window_bytes = 0;
+		x->deadline_ns = clock_mono_ns() + patience_ms(x, wait) * 1000000;
+		set_busy(x, true);
+	}
+	x->progress = false;
+}
+
+static enum exchange_result too_late(struct exchange *x)
+{
+	switch (x->wait) {
+	case WAIT_HEAD:
+		return exchange_deny(x, 408, DENIED_BY_REQUEST, "the head took too long", NULL);
+	case WAIT_BODY:
+		return x->answered ? exchange_end(x, CLOSE_CLIENT_TIMEOUT, false)
+		                   : exchange_deny(x, 408, DENIED_BY_REQUEST,
+		                                   "the body took too long", NULL);
+	case WAIT_UPSTREAM:
+		if (x->state == EXCHANGE_LINK) { /* it has a timeout of its own */
+			x->deadline_ns = clock_mono_ns() + timeouts(x)->upstream_ms * 1000000;
+			return EXCHANGE_STAYS;
+		}
+		if (x->server != UPSTREAM_NOBODY) {
+			upstream_failed(x->upstream, x->server, clock_mono_ns());
+		}
+		return x->answered ? exchange_end(x, CLOSE_UPSTREAM_TIMEOUT, false)
+		                   : exchange_answer(x, 504, x->conn->id, x->up.done);
+	case WAIT_CLIENT:
+		break;
+	}
+	return exchange_end(x, CLOSE_CLIENT_TIMEOUT, false);
+}
+
+/* --- what the client is sent --- */
+
+bool exchange_sent(const struct exchange *x)
+{
+	return !x->client_flushing && x->down_off == x->down.len;
+}
+
+static enum exchange_result client_gone(struct exchange *x, enum tls_outcome outcome)
+{
+	if (outcome != TLS_TRUNCATED) {
+		return exchange_end(x, CLOSE_CLIENT_ERROR, false);
+	}
+	return exchange_end(
+		x, x->state == EXCHANGE_IDLE ? CLOSE_CLIENT_CLOSED : CLOSE_CLIENT_TRUNCATED, false);
+}
+
+static enum exchange_result flush(struct exchange *x)
+{
+	while (!exchange_sent(x)) {
+		size_t n = 0;
+		size_t rest = x->down.len - x->down_off;
+		rest = rest < RECORD_BYTES ? rest : RECORD_BYTES;
+		enum tls_outcome outcome =
+			x->client_flushing ? tls_session_flush(x->conn->tls, &n)
+					   : tls_session_write(x->conn->tls,
+		                                               x->down.data + x->down_off, rest, &n);
+		if (outcome == TLS_AGAIN_WRITE || outcome == TLS_AGAIN_READ) {
+			x->client_flushing = true;
+			return EXCHANGE_STAYS;
+		}
+		if (outcome != TLS_DONE) {
+			return client_gone(x, outcome);
+		}
+		x->client_flushing = false;
+		x->down_off += n;
+		x->progress = true;
+	}
+	buf_release(&x->down);
+	buf_init(&x->down, SIZE_MAX);
+	x->down_off = 0;
+	return EXCHANGE_STAYS;
+}
+
+static enum exchange_result keep_down(struct exchange *x, const uint8_t *data, size_t len)
+{
+	buf_append(&x->down, data, len);
+	return x->down.err == E_OK ? EXCHANGE_STAYS : exchange_end(x, CLOSE_INTERNAL_ERROR, false);
+}
+
+enum exchange_result exchange_send(struct exchange *x, const void *data, size_t len)
+{
+	const uint8_t *from = data;
+	x->conn->relay.to_client += len;
+	while (len > 0) {
+		if (!exchange_sent(x)) {
+			return keep_down(x, from, len);
+		}
+		size_t n = 0;
+		enum tls_outcome outcome = tls_session_write(
+			x->conn->tls, from, len < RECORD_BYTES ? len : RECORD_BYTES, &n);
+		if (outcome == TLS_AGAIN_WRITE || outcome == TLS_AGAIN_READ) {
+			x->client_flushing = true; /* how much of it GnuTLS keeps, flushing tells */
+			return keep_down(x, from, len);
+		}
+		if (outcome != TLS_DONE) {
+			return client_gone(x, outcome);
+		}
+		from += n;
+		len -= n;
+	}
+	return EXCHANGE_STAYS;
+}
+
+/* --- what the client says --- */
+
+/* What was read waits in `in` until it can be used; more is read when there is nothing, or when a head is not whole. */
+static bool may_read(const struct exchange *x)
+{
+	if (x->client_eof || x->closing || x->state == EXCHANGE_ANSWER) {
+		return false;
+	}
+	if (x->state == EXCHANGE_IDLE || x->state == EXCHANGE_HEAD) {
+		return true;
+	}
+	return x->in_off == x->in.len && x->rest_off == x->rest.len && !x->up_broken;
+}
+
+static enum exchange_result read_head(struct exchange *x, struct slice bytes, size_t *used)
+{
+	struct shard *s = x->conn->shard;
+	const struct config_limits *config = &snapshot_config(x->conn->snapshot)->limits;
+	const struct http_limits limits = {
+		.line = config->request_line_bytes,
+		.head = config->head_bytes,
+		.fields = (unsigned)config->head_fields,
+	};
+	struct http_head head = {.fields = s->fields};
+	*used = 0;
+	switch (http_request_parse(&head, &x->scan, &limits, bytes)) {
+	case HTTP_MORE:
+		x->state = EXCHANGE_HEAD;
+		return EXCHANGE_STAYS;
+	case HTTP_DONE:
+		x->scan = (struct http_scan){0};
+		return exchange_request(x, &head, bytes, used);
+	case HTTP_BAD:
+		break;
+	}
+	return exchange_deny(x, head.bad_status, DENIED_BY_REQUEST, head.bad, NULL);
+}
+
+static enum exchange_result use(struct exchange *x, struct slice bytes, size_t *used)
+{
+	*used = 0;
+	if (x->state == EXCHANGE_IDLE || x->state == EXCHANGE_HEAD) {
+		return read_head(x, bytes, used);
+	}
+	if (x->state == EXCHANGE_ACTIVE && !x->up.done) {
+		return exchange_body(x, bytes, used);
+	}
+	return EXCHANGE_STAYS;
+}
+
+/* What waits in `in`, as long as some of it can be used. */
+static enum exchange_result use_waiting(struct exchange *x)
+{
+	for (int turn = 0; turn < TURNS && x->in_off < x->in.len; turn++) {
+		size_t used = 0;
+		struct slice bytes = slice_of(x->in.data + x->in_off, x->in.len - x->in_off);
+		if (use(x, bytes, &used) == EXCHANGE_GONE) {
+			return EXCHANGE_GONE;
+		}
+		x->in_off += used;
+		if (used == 0) {
+			return EXCHANGE_STAYS;
+		}
+	}
+	if (x->in_off == x->in.len) {
+		buf_release(&x->in);
+		buf_init(&x->in, SIZE_MAX);
+		x->in_off = 0;
+	}
+	return EXCHANGE_STAYS;
+}
+
+/* New bytes, in the worker's scratch memory: used from there if nothing waits before them. */
+static enum exchange_result take(struct exchange *x, const uint8_t *data, size_t len)
+{
+	x->conn->relay.from_client += len;
+	x->window_bytes += len;
+	x->progress = true;
+	size_t used = 0;
+	if (x->in_off == x->in.len && use(x, slice_of(data, len), &used) == EXCHANGE_GONE) {
+		return EXCHANGE_GONE;
+	}
+	if (used == len) {
+		return EXCHANGE_STAYS;
+	}
+	bool waited = x->in_off < x->in.len;
+	buf_append(&x->in, data + used, len - used);
+	if (x->in.err != E_OK) {
+		return exchange_end(x, CLOSE_INTERNAL_ERROR, false);
+	}
+	return waited || used > 0 ? use_waiting(x) : EXCHANGE_STAYS;
+}
+
+static enum exchange_result client_ended(struct exchange *x)
+{
+	x->client_eof = true;
+	if (x->state == EXCHANGE_IDLE) {
+		return exchange_end(x, CLOSE_CLIENT_CLOSED, true);
+	}
+	if (x->state == EXCHANGE_HEAD || !x->up.done) { /* a request that was cut off is none */
+		return exchange_end(x, CLOSE_CLIENT_CLOSED, false);
+	}
+	x->last = true;
+	return EXCHANGE_STAYS;
+}
+
+static enum exchange_result read_client(struct exchange *x, bool *more)
+{
+	struct shard *s = x->conn->shard;
+	size_t n = 0;
+	*more = false;
+	enum tls_outcome outcome = tls_session_read(x->conn->tls, s->relay, sizeof(s->relay), &n);
+	switch (outcome) {
+	case TLS_DONE:
+		*more = true;
+		return take(x, s->relay, n);
+	case TLS_AGAIN_READ:
+		return EXCHANGE_STAYS;
+	case TLS_AGAIN_WRITE:
+		x->read_wants_write = true;
+		return EXCHANGE_STAYS;
+	case TLS_CLOSED:
+		return client_ended(x);
+	default:
+		return client_gone(x, outcome);
+	}
+}
+
+static enum exchange_result pump(struct exchange *x)
+{
+	if (use_waiting(x) == EXCHANGE_GONE) {
+		return EXCHANGE_GONE;
+	}
+	bool more = true;
+	x->read_wants_write = false;
+	for (int turn = 0; more && turn < TURNS && may_read(x); turn++) {
+		if (read_client(x, &more) == EXCHANGE_GONE) {
+			return EXCHANGE_GONE;
+		}
+		/* One that came whole: what follows raises an event, unless our buffer has it already. */
+		more = more && input_unread(&x->conn->input) > 0;
+	}
+	return EXCHANGE_STAYS;
+}
+
+/* --- waiting --- */
+
+void exchange_wait(struct exchange *x)
+{
+	struct conn *c = x->conn;
+	if (input_settle(&c->input) != E_OK) {
+		exchange_end(x, CLOSE_INTERNAL_ERROR, false);
+		return;
+	}
+	bool read = may_read(x);
+	bool sent = exchange_sent(x);
+	int client =
+		(read ? EV_READ : 0) | (!sent || x->read_wants_write || x->closing ? EV_WRITE : 0);
+	conn_wait(c, client);
+	if (x->link != NULL && x->state == EXCHANGE_ACTIVE) {
+		bool waiting = !x->up_broken && (x->head_off < x->head.len ||
+		                                 x->rest_off < x->rest.len || x->link_flushing);
+		link_wait(x->link, (sent ? EV_READ : 0) | (waiting ? EV_WRITE : 0));
+	}
+	watch(x);
+	/* What is buffered raises no event. */
+	bool next = x->state == EXCHANGE_IDLE && x->in_off < x->in.len;
+	if (((read && input_unread(&c->input) > 0) || next) && !ev_is_active(&x->again)) {
+		ev_timer_set(&x->again, 0, 0);
+		ev_timer_start(c->shard->loop, &x->again);
+	}
+}
+
+void exchange_go_on(struct exchange *x)
+{
+	if (pump(x) == EXCHANGE_STAYS) {
+		exchange_wait(x);
+	}
+}
+
+static void on_again(struct ev_loop *loop, struct ev_timer *timer, int events)
+{
+	(void)loop;
+	(void)events;
+	struct exchange *x = timer->data;
+	input_ready(&x->conn->input);
+	exchange_go_on(x);
+}
+
+static enum exchange_result close_write(struct exchange *x)
+{
+	struct conn *c = x->conn;
+	switch (tls_session_close_write(c->tls)) {
+	case TLS_AGAIN_WRITE:
+		exchange_wait(x);
+		return EXCHANGE_GONE;
+	default:
+		break;
+	}
+	connection_end_record(c, x->end_reason, false);
+	exchange_free(&c->http);
+	conn_linger(c);
+	return EXCHANGE_GONE;
+}
+
+void exchange_client_ready(struct exchange *x, int events)
+{
+	x->conn->last_byte_ns = clock_mono_ns();
+	if (x->closing) {
+		close_write(x);
+		return;
+	}
+	if ((events & EV_WRITE) != 0 && !exchange_sent(x)) {
+		if (flush(x) == EXCHANGE_GONE) {
+			return;
+		}
+		if (exchange_sent(x) && x->down_body.done && exchange_over(x) == EXCHANGE_GONE) {
+			return;
+		}
+		if (exchange_sent(x) && x->link != NULL && x->state == EXCHANGE_ACTIVE &&
+		    exchange_read_link(x) == EXCHANGE_GONE) {
+			return;
+		}
+	}
+	exchange_go_on(x);
+}
+
+/* --- from one to the next --- */
+
+static void reset(struct exchange *x)
+{
+	exchange_release_link(x, false);
+	http_chunked_release(&x->up.chunks);
+	http_chunked_release(&x->down_body.chunks);
+	buf_release(&x->head);
+	buf_release(&x->rest);
+	buf_release(&x->answer);
+	free(x->note.text);
+	x->note = (struct request_note){0};
+	x->up = x->down_body = (struct body){0};
+	buf_init(&x->head, SIZE_MAX);
+	buf_init(&x->rest, SIZE_MAX);
+	buf_init(&x->answer, SIZE_MAX);
+	x->head_off = x->rest_off = 0;
+	x->answer_scan = (struct http_scan){0};
+	x->tried = (struct upstream_tried){0};
+	x->upstream = NULL;
+	x->server = UPSTREAM_NOBODY;
+	x->verb = HTTP_OTHER;
+	x->minor = 1;
+	x->status = 0;
+	x->informational = 0;
+	x->retriable = x->websocket = x->pooled = x->untrusted = x->answered = x->link_close = false;
+	x->up_broken = x->link_flushing = false;
+}
+
+enum exchange_result exchange_over(struct exchange *x)
+{
+	struct conn *c = x->conn;
+	exchange_record(x);
+	bool last = x->last || x->client_eof || c->shard->draining || !x->up.done;
+	exchange_release_link(x, x->up.done && x->down_body.done && !x->link_close);
+	reset(x);
+	x->state = EXCHANGE_IDLE;
+	if (last) {
+		return exchange_end(x, x->end_reason, true);
+	}
+	c->last_byte_ns = clock_mono_ns();
+	return EXCHANGE_STAYS;
+}
+
+enum exchange_result exchange_end(struct exchange *x, enum close_reason reason, bool proper)
+{
+	struct conn *c = x->conn;
+	exchange_release_link(x, false);
+	x->end_reason = reason;
+	if (proper && exchange_sent(x)) {
+		x->closing = true;
+		x->state = EXCHANGE_ANSWER;
+		return close_write(x);
+	}
+	conn_close(c, reason);
+	return EXCHANGE_GONE;
+}
+
+/* --- the beginning and the end --- */
+
+void exchange_begin(struct conn *c)
+{
+	struct exchange *x = calloc(1, sizeof(*x));
+	if (x == NULL) {
+		conn_close(c, CLOSE_INTERNAL_ERROR);
+		return;
+	}
+	x->conn = c;
+	x->server = UPSTREAM_NOBODY;
+	x->end_reason = CLOSE_CLIENT_CLOSED;
+	buf_init(&x->in, SIZE_MAX);
+	buf_init(&x->down, SIZE_MAX);
+	reset(x);
+	ev_timer_init(&x->again, on_again, 0, 0);
+	x->again.data = x;
+	c->http = x;
+	c->state = CONN_HTTP;
+	c->last_byte_ns = clock_mono_ns();
+	conn_timer(c, timeouts(x)->idle_ms);
+	/* What came with the Finished is in our buffer already and raises no event. */
+	exchange_go_on(x);
+}
+
+void exchange_free(struct exchange **exchange)
+{
+	struct exchange *x = *exchange;
+	if (x == NULL) {
+		return;
+	}
+	*exchange = NULL;
+	set_busy(x, false);
+	ev_timer_stop(x->conn->shard->loop, &x->again);
+	reset(x);
+	link_close(&x->own_link, true);
+	buf_release(&x->in);
+	buf_release(&x->down);
+	buf_release(&x->head);
+	buf_release(&x->rest);
+	buf_release(&x->answer);
+	free(x);
+}
+
+void exchange_idle_check(struct exchange *x)
+{
+	uint64_t quiet_ms = (clock_mono_ns() - x->conn->last_byte_ns) / 1000000;
+	uint64_t idle_ms = timeouts(x)->idle_ms;
+	if (x->state != EXCHANGE_IDLE || quiet_ms < idle_ms) {
+		conn_timer(x->conn, x->state != EXCHANGE_IDLE ? idle_ms : idle_ms - quiet_ms);
+		return;
+	}
+	exchange_end(x, CLOSE_IDLE_TIMEOUT, true);
+}
+
+void exchange_drain(struct exchange *x)
+{
+	if (x->state == EXCHANGE_IDLE && x->in_off == x->in.len) {
+		exchange_end(x, CLOSE_SHUTDOWN, true);
+	}
+}
+
+void exchange_tick(struct shard *s)
+{
+	uint64_t now_ns = clock_mono_ns();
+	struct exchange *x = s->busy;
+	while (x != NULL) {
+		struct exchange *next = x->busy_next;
+		if (now_ns >= x->deadline_ns && too_late(x) == EXCHANGE_STAYS) {
+			exchange_go_on(x); /* never frees another one */
+		}
+		x = next;
+	}
+	if (s->busy == NULL) {
+		ev_timer_stop(s->loop, &s->tick);
+	}
+}
+
+void exchange_tunnel(struct exchange *x)
+{
+	exchange_end(x, CLOSE_INTERNAL_ERROR, false);
+}
