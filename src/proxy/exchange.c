@@ -482,6 +482,31 @@ enum exchange_result exchange_end(struct exchange *x, enum close_reason reason, 
 	return EXCHANGE_GONE;
 }
 
+/* Takes the heap memory of `b`, from `off` on. */
+static struct relay_rest rest_of(struct buf *b, size_t off)
+{
+	struct relay_rest rest = {0};
+	if (off < b->len) {
+		rest = (struct relay_rest){b->data, off, b->len};
+		buf_init(b, SIZE_MAX);
+	}
+	return rest;
+}
+
+void exchange_tunnel(struct exchange *x)
+{
+	struct conn *c = x->conn;
+	c->relay.link = x->link; /* with its count in the upstream */
+	x->link = NULL;
+	x->server = UPSTREAM_NOBODY;
+	c->relay.up = rest_of(&x->in, x->in_off);
+	c->relay.down = rest_of(&x->down, x->down_off);
+	c->relay.flushing = x->client_flushing;
+	c->relay.client_eof = x->client_eof;
+	exchange_free(&c->http);
+	relay_start(c);
+}
+
 /* --- the beginning and the end --- */
 
 void exchange_begin(struct conn *c)
@@ -558,9 +583,4 @@ void exchange_tick(struct shard *s)
 	if (s->busy == NULL) {
 		ev_timer_stop(s->loop, &s->tick);
 	}
-}
-
-void exchange_tunnel(struct exchange *x)
-{
-	exchange_end(x, CLOSE_INTERNAL_ERROR, false);
 }

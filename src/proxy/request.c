@@ -94,6 +94,10 @@ static void on_failed(void *owner, enum link_failure failure, const char *why)
 {
 	struct exchange *x = owner;
 	x->link = NULL;
+	if (failure == LINK_RECORD) {
+		exchange_end(x, CLOSE_JOURNAL_FAILED, false);
+		return;
+	}
 	x->untrusted |= failure == LINK_UNTRUSTED || failure == LINK_TLS;
 	upstream_failed(x->upstream, x->server, clock_mono_ns());
 	if (upstream_should_warn(x->upstream)) {
@@ -164,6 +168,7 @@ static enum exchange_result open_link(struct exchange *x)
 	struct conn *c = x->conn;
 	const struct link_purpose purpose = {
 		.snapshot = c->snapshot,
+		.service = &c->service->event,
 		.connection = c->id,
 		.proxy_header = belongs_to_client(x) ? buf_slice(&c->announce) : slice_of(NULL, 0),
 	};
