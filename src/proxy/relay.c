@@ -1,17 +1,16 @@
 #include "proxy/relay.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/bug.h"
 #include "base/clock.h"
 #include "base/err.h"
-#include "net/io_wait.h"
 #include "proxy/conn.h"
+#include "proxy/link.h"
 #include "proxy/shard.h"
+#include "proxy/upstream.h"
 
 #define TURNS 8 /* records a side moves in one go: others have a turn, too */
 
@@ -20,7 +19,7 @@ enum pumped { PUMPED_WAIT, PUMPED_GONE };
 
 void relay_init(struct relay *r)
 {
-	*r = (struct relay){.fd = -1};
+	*r = (struct relay){.link = NULL};
 }
 
 void relay_release(struct relay *r, struct ev_loop *loop, bool abort)
@@ -29,16 +28,10 @@ void relay_release(struct relay *r, struct ev_loop *loop, bool abort)
 	free(r->down.data);
 	r->up = r->down = (struct relay_rest){0};
 	ev_timer_stop(loop, &r->again);
-	if (r->fd == -1) {
-		return;
+	if (r->link != NULL) {
+		upstream_release(link_upstream(r->link), link_server(r->link));
+		link_close(&r->link, abort);
 	}
-	ev_io_stop(loop, &r->io);
-	if (abort) {
-		struct linger reset = {.l_onoff = 1, .l_linger = 0};
-		setsockopt(r->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
-	}
-	close(r->fd);
-	r->fd = -1;
 }
 
 static bool keep(struct relay_rest *rest, const uint8_t *data, size_t len)
@@ -111,11 +104,10 @@ static void break_up(struct relay *r)
 /* Sends; what does not go is kept. -1: it never will. */
 static int send_up(struct conn *c, const uint8_t *data, size_t len)
 {
-	ssize_t n = send(c->relay.fd, data, len, MSG_NOSIGNAL);
-	if (n == -1 && errno != EAGAIN && errno != EINTR) {
+	size_t sent = 0;
+	if (link_write(c->relay.link, data, len, &sent) == LINK_RESET) {
 		return -1;
 	}
-	size_t sent = n > 0 ? (size_t)n : 0;
 	if (c->relay.up.data != NULL) {
 		advance(&c->relay.up, sent);
 		return 0;
@@ -171,10 +163,7 @@ static enum pumped pump_up(struct conn *c)
 			return PUMPED_WAIT;
 		}
 		if (r->client_eof) {
-			if (!r->upstream_shut) {
-				r->upstream_shut = true;
-				shutdown(r->fd, SHUT_WR);
-			}
+			r->upstream_shut = link_shut(r->link) == LINK_DONE;
 			return PUMPED_WAIT;
 		}
 		if (read_client(c, &more) == PUMPED_GONE) {
@@ -252,6 +241,29 @@ static enum pumped end_client(struct conn *c)
 	}
 }
 
+static enum pumped read_upstream(struct conn *c, bool *more)
+{
+	struct relay *r = &c->relay;
+	size_t n = 0;
+	switch (link_read(r->link, c->shard->relay, sizeof(c->shard->relay), &n)) {
+	case LINK_DONE:
+		return write_client(c, n);
+	case LINK_AGAIN:
+		*more = false;
+		return PUMPED_WAIT;
+	case LINK_EOF:
+		if (r->up_broken) { /* a reset that writing was told of: no proper end */
+			break;
+		}
+		r->upstream_eof = true;
+		r->upstream_first = !r->client_eof;
+		return PUMPED_WAIT;
+	case LINK_RESET:
+		break;
+	}
+	return r->up_broken ? end_broken(c, CLOSE_UPSTREAM_RESET) : upstream_gone(c);
+}
+
 static enum pumped pump_down(struct conn *c)
 {
 	struct relay *r = &c->relay;
@@ -266,26 +278,11 @@ static enum pumped pump_down(struct conn *c)
 		if (r->upstream_eof) {
 			return end_client(c);
 		}
-		ssize_t n = recv(r->fd, c->shard->relay, sizeof(c->shard->relay), 0);
-		if (n == -1) {
-			if (errno == EAGAIN || errno == EINTR) {
-				return PUMPED_WAIT;
-			}
-			return r->up_broken ? end_broken(c, CLOSE_UPSTREAM_RESET) : upstream_gone(c);
-		}
-		if (n == 0 && r->up_broken) { /* a reset that send() was told of: no proper end */
-			return end_broken(c, CLOSE_UPSTREAM_RESET);
-		}
-		if (n == 0) {
-			r->upstream_eof = true;
-			r->upstream_first = !r->client_eof;
-			continue;
-		}
-		if (write_client(c, (size_t)n) == PUMPED_GONE) {
+		bool more = true;
+		if (read_upstream(c, &more) == PUMPED_GONE) {
 			return PUMPED_GONE;
 		}
-		if ((size_t)n <
-		    sizeof(c->shard->relay)) { /* the socket is level-triggered: more will tell */
+		if (!more) {
 			return PUMPED_WAIT;
 		}
 	}
@@ -312,9 +309,11 @@ static void wait_for_more(struct conn *c)
 	                  : 0;
 	int upstream = 0;
 	upstream |= !r->upstream_eof && r->down.data == NULL ? EV_READ : 0;
-	upstream |= r->up.data != NULL ? EV_WRITE : 0;
+	upstream |= r->up.data != NULL || (r->client_eof && !r->upstream_shut && !r->up_broken)
+	                    ? EV_WRITE
+	                    : 0;
 	conn_wait(c, client);
-	io_wait(c->shard->loop, &r->io, r->fd, upstream);
+	link_wait(r->link, upstream);
 	if (r->read_again && !ev_is_active(&r->again)) {
 		/* What GnuTLS or our buffer holds raises no event of the socket. A timer, as libev calls an event that
 		 * is fed within a callback before it looks at any other socket: a busy client would have the worker for
@@ -333,10 +332,9 @@ static void on_again(struct ev_loop *loop, struct ev_timer *timer, int events)
 	relay_client_ready(c, EV_READ);
 }
 
-static void on_upstream(struct ev_loop *loop, struct ev_io *io, int events)
+static void on_upstream(void *owner, int events)
 {
-	(void)loop;
-	struct conn *c = io->data;
+	struct conn *c = owner;
 	c->last_byte_ns = clock_mono_ns();
 	if ((events & EV_WRITE) != 0 && pump_up(c) == PUMPED_GONE) {
 		return;
@@ -350,6 +348,8 @@ static void on_upstream(struct ev_loop *loop, struct ev_io *io, int events)
 	}
 	wait_for_more(c);
 }
+
+static const struct link_ops link_ops = {.ready = on_upstream};
 
 void relay_client_ready(struct conn *c, int events)
 {
@@ -373,9 +373,9 @@ void relay_start(struct conn *c)
 {
 	c->state = CONN_RELAY;
 	conn_timer(c, snapshot_config(c->snapshot)->timeouts.idle_ms);
-	ev_io_init(&c->relay.io, on_upstream, c->relay.fd, 0);
 	ev_timer_init(&c->relay.again, on_again, 0, 0);
-	c->relay.io.data = c->relay.again.data = c;
+	c->relay.again.data = c;
+	link_attach(c->relay.link, &link_ops, c);
 	/* What came with the Finished is in our buffer already and raises no event: read first, then poll. */
 	relay_client_ready(c, EV_READ);
 }
