@@ -219,9 +219,3 @@ void announce_handshake(struct buf *out, const struct handshake *hs, const struc
 	tell_tls(&announce, hs, service->announcer);
 	proxy_header_write(out, &announce);
 }
-
-void announce_check(struct buf *out)
-{
-	const struct proxy_announce announce = {.local = true};
-	proxy_header_write(out, &announce);
-}

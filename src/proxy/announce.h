@@ -22,5 +22,3 @@ void announcer_free(struct announcer **announcer);
 /* Appends the header for an ingress handshake that was let in or goes to quarantine; its class and decision stand. Nothing when
  * service->announcer is NULL. Errors are kept in `out`; PROXY_HEADER_MAX bytes are always enough. */
 void announce_handshake(struct buf *out, const struct handshake *hs, const struct service *service);
-/* Appends the header of a connection of our own, a health check: command LOCAL. */
-void announce_check(struct buf *out);
