@@ -423,7 +423,7 @@ static void on_timer(struct ev_loop *loop, struct ev_timer *timer, int events)
 		conn_close(c, CLOSE_PARK_TIMEOUT);
 		return;
 	case CONN_CONNECT:
-		conn_connect(c);
+		BUG_IF(true); /* the link has a timer of its own */
 		return;
 	case CONN_HTTP:
 		exchange_idle_check(c->http);
