@@ -1,0 +1,88 @@
+"""`tlscribe check` of services in mode http: what contradicts itself is refused at its place, what is whole is taken."""
+
+import json
+
+import pytest
+
+from lib.proxy import service
+from lib.site import Site
+
+BACK_END = "127.0.0.1:9000"
+
+
+@pytest.fixture
+def site(tmp_path, pki):
+    return Site(tmp_path, [service("a", pki, BACK_END, "optional", mode="http")])
+
+
+def test_every_part_of_mode_http_is_taken_together(site, pki):
+    tls = {"ca": [pki.root.chain_file], "server_name": "backend.example",
+           "certificate": {"chain": pki.server.chain_file, "key": pki.server.key_file}}
+    site.config["listeners"][0]["proxy_protocol"] = ["127.0.0.0/8"]
+    site.config["limits"] = {"request_line": "4KiB", "head": "16KiB", "head_fields": 64}
+    site.config["timeouts"] = {"header": "5s", "request": "5s", "upstream": "5s"}
+    site.config["services"][0].update({
+        "deny": "http", "status": {"default": 403, "no_certificate": 401}, "sni_host": "exact",
+        "upstream": {"servers": [{"address": BACK_END, "weight": 2}, {"address": "unix:/run/b.sock", "backup": True}],
+                     "balance": "least-connections", "proxy_protocol": "v2", "tls": tls, "host": "b.example",
+                     "check": {"path": "/healthz", "expect": "200-299"}},
+        "quarantine": {"servers": [BACK_END], "tls": {"verify": "none"}},
+        "routes": [{"path": "/admin/", "require": "verified", "upstream": {"servers": [BACK_END], "tls": tls}},
+                   {"exact": "/status", "host": "*.a.example"}],
+        "identity_headers": ["rfc9440", {"preset": "x-ssl", "absent": "empty"}],
+        "headers": {"X-Partner": "{tls.client.x509.subject.common_name}",
+                    "X-Claimed": {"value": "{tls.client.x509.subject.common_name}", "unverified": True}},
+        "event_id_header": "X-Id", "forwarded": "rfc7239", "requests": "all", "request_query": True,
+        "body_limit": "1GiB"})
+    got = site.check("--json")
+    assert (got.returncode, got.stderr) == (0, "")
+    assert json.loads(got.stdout)["valid"] is True
+
+
+@pytest.mark.parametrize("option, value", [
+    ("status", {"default": 404}), ("redirect", "https://help.example/"), ("sni_host", "exact"),
+    ("routes", [{"path": "/x", "require": "verified"}]), ("identity_headers", ["rfc9440"]), ("headers", {"X-A": "b"}),
+    ("event_id_header", "X-Id"), ("forwarded", "none"), ("requests", "all"), ("request_query", True),
+    ("body_limit", "1MiB"),
+])
+def test_options_of_mode_http_are_refused_beside_mode_tcp(site, option, value):
+    site.config["services"][0]["mode"] = "tcp"
+    site.config["services"][0][option] = value
+    site.refused(option, rf"{option} needs mode: http, and this is mode: tcp")
+
+
+def test_a_denial_over_http_is_refused_beside_mode_tcp(site):
+    site.config["services"][0].update({"mode": "tcp", "deny": "http"})
+    site.refused("http", r"deny: http needs mode: http, and this is mode: tcp")
+
+
+def test_a_closed_route_that_nobody_could_pass_is_refused(site):
+    site.config["services"][0].update({"client": {"verify": "none"},
+                                       "routes": [{"path": "/admin/", "require": "verified"}]})
+    site.refused("path", r"require: verified beside verify: none: .* nobody could pass")
+
+
+def test_a_closed_route_that_everybody_passes_is_warned_of(site):
+    site.config["services"][0]["client"]["verify"] = "required"
+    site.config["services"][0]["routes"] = [{"path": "/admin/", "require": "verified"}]
+    site.warned("path", r"require: verified does nothing beside verify: required without tolerate")
+
+
+def test_tls_to_servers_that_are_not_verified_by_anything_is_refused(site):
+    site.config["services"][0]["upstream"]["tls"] = {"verify": "required"}
+    site.refused("required", r"verify: required needs a ca to verify servers with")
+
+
+def test_a_protocol_that_is_not_spoken_is_refused(site):
+    site.config["services"][0]["tls"] = {"alpn": ["h2", "http/1.1"]}
+    site.refused("h2", r"alpn: mode: http speaks http/1\.1 and http/1\.0, not h2")
+
+
+def test_a_header_that_messages_depend_on_is_refused(site):
+    site.config["services"][0]["headers"] = {"Content_Length": "5"}
+    site.refused("Content_Length", r'name: "Content_Length" is a header that the forwarding of messages depends on')
+
+
+def test_two_headers_that_a_back_end_could_take_for_one_are_refused(site):
+    site.config["services"][0]["headers"] = {"X-Partner": "a", "x_partner": "b"}
+    site.refused("x_partner", r"the header x_partner is in line \d+ already")
