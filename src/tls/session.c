@@ -24,6 +24,7 @@ static ssize_t on_pull(gnutls_transport_ptr_t ptr, void *data, size_t len)
 		s->first = s->pulled == 0 ? *(const uint8_t *)data : s->first;
 		s->pulled += (uint64_t)n;
 	}
+	s->ended = n == 0;
 	if (n == -1) {
 		s->starved = errno == EAGAIN;
 		gnutls_transport_set_errno(s->gnutls, errno);

@@ -2,9 +2,11 @@
  *
  * What resumes a session is GnuTLS's own form of it behind a head that says whose it is and how old:
  *
- *   number of the client (8), monotonic time of the full handshake in ns (8), length of the name (1), name, GnuTLS's data
+ *   number of the client (8), monotonic time of the full handshake in ns (8), SHA-256 of the rest (32),
+ *   length of the name (1), name, GnuTLS's data
  *
- * It never leaves the process. */
+ * It never leaves the process. The hash is for GnuTLS 3.7.9, which reads through a NULL in the handshake after it was given
+ * data cut short. */
 #include "tls/session_private.h"
 
 #include <arpa/inet.h>
@@ -13,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "tls/digest.h"
 
 /* What a server may send besides its certificates before the handshake is over: CA names that it asks for (65,535 bytes at
  * most, RFC 8446 4.2.4), its other messages, and what GnuTLS reads ahead. */
@@ -24,6 +27,7 @@
 struct resume_head {
 	uint64_t client;
 	uint64_t since_ns;
+	uint8_t sha256[32];
 };
 
 static int on_message(gnutls_session_t gnutls, unsigned type, unsigned when, unsigned incoming,
@@ -83,25 +87,30 @@ static struct slice name_of(const struct tls_session *s)
 	return slice_text(s->server_name);
 }
 
-/* A session that cannot be resumed is no failure: the handshake is a full one then. */
-static void set_resume(struct tls_session *s, struct slice resume)
+/* What does not fit leads to a full handshake and is no failure. E_NOMEM. */
+static int set_resume(struct tls_session *s, struct slice resume)
 {
 	struct resume_head head;
 	struct slice name = name_of(s);
-	size_t head_len = sizeof(head) + 1 + name.len;
-	if (resume.len <= head_len) {
-		return;
+	if (resume.len <= sizeof(head) + 1 + name.len) {
+		return E_OK;
 	}
 	memcpy(&head, resume.data, sizeof(head));
+	struct slice rest = slice_of(resume.data + sizeof(head), resume.len - sizeof(head));
+	uint8_t sha256[32];
+	digest_sha256(sha256, &rest, 1);
 	/* RFC 8446 4.6.1: with the same name alone. */
 	if (head.client != s->client->number || clock_mono_ns() - head.since_ns > RESUME_MAX_NS ||
-	    resume.data[sizeof(head)] != name.len ||
-	    !slice_equal(slice_of(resume.data + sizeof(head) + 1, name.len), name)) {
-		return;
+	    memcmp(head.sha256, sha256, sizeof(sha256)) != 0 || rest.data[0] != name.len ||
+	    !slice_equal(slice_of(rest.data + 1, name.len), name)) {
+		return E_OK;
 	}
-	if (gnutls_session_set_data(s->gnutls, resume.data + head_len, resume.len - head_len) == 0) {
-		s->since_ns = head.since_ns;
+	size_t skip = 1 + name.len;
+	if (gnutls_session_set_data(s->gnutls, rest.data + skip, rest.len - skip) != 0) {
+		return E_NOMEM;
 	}
+	s->since_ns = head.since_ns;
+	return E_OK;
 }
 
 int tls_session_new_client(struct tls_session **out, const struct tls_owner *ops, void *owner,
@@ -129,10 +138,9 @@ int tls_session_new_client(struct tls_session **out, const struct tls_owner *ops
 	err = E_NOMEM;
 	if (gnutls_priority_set(s->gnutls, client->priority) != 0 ||
 	    gnutls_credentials_set(s->gnutls, GNUTLS_CRD_CERTIFICATE, client->credentials) != 0 ||
-	    set_server_name(s, server_name) != E_OK) {
+	    set_server_name(s, server_name) != E_OK || set_resume(s, resume) != E_OK) {
 		goto free_session;
 	}
-	set_resume(s, resume);
 	gnutls_handshake_set_max_packet_length(s->gnutls, s->pull_max);
 	gnutls_handshake_set_hook_function(s->gnutls, GNUTLS_HANDSHAKE_ANY, GNUTLS_HOOK_BOTH,
 	                                   on_message);
@@ -182,13 +190,16 @@ bool tls_session_ticket(struct tls_session *s, struct buf *out)
 	if (gnutls_session_get_data2(s->gnutls, &data) != 0) {
 		return false;
 	}
-	struct resume_head head = {s->client->number, s->since_ns};
+	struct resume_head head = {s->client->number, s->since_ns, {0}};
 	struct slice name = name_of(s);
+	uint8_t name_len = (uint8_t)name.len;
+	struct slice rest[] = {slice_of(&name_len, 1), name, slice_of(data.data, data.size)};
+	digest_sha256(head.sha256, rest, 3);
 	size_t before = out->len;
 	buf_append(out, &head, sizeof(head));
-	buf_append_byte(out, (uint8_t)name.len);
-	buf_append_slice(out, name);
-	buf_append(out, data.data, data.size);
+	for (size_t i = 0; i < 3; i++) {
+		buf_append_slice(out, rest[i]);
+	}
 	gnutls_memset(data.data, 0, data.size);
 	gnutls_free(data.data);
 	if (out->err != E_OK) {

@@ -75,6 +75,10 @@ static enum tls_failure client_failure(const struct tls_session *s, int code)
 	if (code == GNUTLS_E_HANDSHAKE_TOO_LARGE || (s->pull_max != 0 && s->pulled >= s->pull_max)) {
 		return TLS_FAILURE_CERTIFICATES_LIMIT;
 	}
+	/* An end inside of a record has the code of a record that is too short. */
+	if (s->ended && code == GNUTLS_E_UNEXPECTED_PACKET_LENGTH) {
+		return TLS_FAILURE_PEER_CLOSED;
+	}
 	if (!s->answered && code == GNUTLS_E_FATAL_ALERT_RECEIVED) {
 		return refusal(s);
 	}

@@ -25,6 +25,7 @@ struct tls_session {
 	bool proven;
 	int peer_alert;    /* -1: none */
 	bool starved;      /* pull said EAGAIN since this was cleared */
+	bool ended;        /* pull said that nothing more comes */
 	uint8_t first;     /* byte that the peer sent */
 	uint64_t pulled;   /* bytes in all */
 	uint64_t pull_max; /* no more than these; 0: the owner counts */
