@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "net/io_wait.h"
+#include "net/proxy_protocol.h"
 #include "proxy/announced.h"
 #include "proxy/endpoint.h"
 #include "proxy/exchange.h"
@@ -459,6 +460,7 @@ static struct conn *conn_new(struct shard *s, unsigned listener, int fd)
 	input_init(&c->input,
 	           config->limits.client_hello_bytes + config->limits.client_hello_bytes / 8 + 512);
 	relay_init(&c->relay);
+	buf_init(&c->announce, PROXY_HEADER_MAX);
 	c->park.ops = &park_ops;
 	c->park.owner = c;
 	ev_io_init(&c->io, on_client, fd, 0);
