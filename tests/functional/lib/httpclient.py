@@ -1,0 +1,98 @@
+"""A client of HTTP/1.1 over TLS that sends the exact bytes it is told to, and reads strictly what comes back."""
+
+import socket
+import ssl
+
+from lib import clients, message
+
+
+class Http(clients.Tls):
+    """A connection. `end` says how it ended: "closed" with close_notify, "cut" without."""
+
+    def __init__(self, address, name, client=None, **more):
+        super().__init__(address, name, client, **more)
+        self.socket.suppress_ragged_eofs = False
+        if self.local is not None:
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.rest, self.end, self.raw = b"", None, b""
+
+    def send(self, data):
+        self.socket.sendall(data if isinstance(data, bytes) else data.encode("latin-1"))
+
+    def send_what_is_taken(self, data):
+        """Whoever is refused in the middle may find the connection closed."""
+        try:
+            self.send(data)
+        except (ssl.SSLError, OSError):
+            pass
+
+    def receive(self):
+        if self.end is not None:
+            return b""
+        try:
+            got = self.socket.recv(65536)
+        except (ssl.SSLEOFError, ConnectionError):
+            self.end = "cut"
+            return b""
+        if not got:
+            self.end = "closed"
+        self.raw += got
+        return got
+
+    def one(self, verb="GET"):
+        """The next response, 1xx too. None: the connection ended before its first byte."""
+        got = self.head(verb)
+        if got is not None:
+            message.finish_response(got)
+            self.rest = got.rest
+        return got
+
+    def head(self, verb="GET"):
+        """The same without its body: go on with its pieces()."""
+        rest, self.rest = self.rest, b""
+        return message.read_response(self.receive, rest, verb)
+
+    def response(self, verb="GET"):
+        """The next final response; `before` has the 1xx ones."""
+        before = []
+        while True:
+            got = self.one(verb)
+            assert got is not None, f"the connection {self.end} without an answer; it gave {self.raw[-500:]!r}"
+            if got.status >= 200:
+                got.before = before
+                return got
+            before.append(got)
+
+    def ask(self, target="/", host=None, method="GET", body=None, fields=()):
+        """A request that is well-formed, and its response."""
+        self.send(request(target, host or self.socket.server_hostname, method, body, fields))
+        return self.response(method)
+
+    def wait_end(self):
+        """Reads to the end; gives what came before it, and sets `end`."""
+        got, self.rest = self.rest, b""
+        while True:
+            more = self.receive()
+            if not more:
+                return got
+            got += more
+
+
+def request(target="/", host="http.example", method="GET", body=None, fields=(), version="1.1"):
+    """Its bytes. `fields` are pairs, or a map."""
+    lines = [f"{method} {target} HTTP/{version}", f"Host: {host}"]
+    lines += [f"{name}: {value}" for name, value in (fields.items() if isinstance(fields, dict) else fields)]
+    if body is not None:
+        lines.append(f"Content-Length: {len(body)}")
+    return "\r\n".join(lines + ["", ""]).encode("latin-1") + (body or b"")
+
+
+def chunks(*pieces, trailer=""):
+    """The chunked coding of these pieces."""
+    return b"".join(b"%x\r\n%s\r\n" % (len(p), p) for p in pieces) + b"0\r\n" + trailer.encode() + b"\r\n"
+
+
+def once(address, name, target="/", client=None, **more):
+    """One connection, one request, one response."""
+    with Http(address, name, client) as one:
+        return one.ask(target, **more)
