@@ -1,10 +1,11 @@
-/* The load of the benchmark: mutual TLS 1.3 handshakes, each with one small HTTP exchange, over loopback.
+/* The load of the benchmark: mutual TLS 1.3 handshakes, each with one small HTTP exchange or with many, over loopback.
  *
  *   load rate PORT NAME SECONDS IN_FLIGHT CERT:KEY...    closed loop: a new connection for each that ended
+ *   load requests PORT NAME SECONDS IN_FLIGHT SIZE CERT:KEY...   the same connections all the time, a new request for each answer of SIZE bytes
  *   load hold PORT NAME COUNT CERT:KEY...                opens COUNT, one exchange each, keeps them until stdin ends
  *
- * `rate` prints one JSON line at the end: exchanges done and failed, the seconds they took, and the latency of a whole one
- * (connect to last byte) and of its handshake alone. Nothing is in flight when the line is printed, so that whoever reads
+ * `rate` and `requests` print one JSON line at the end: exchanges done and failed, the seconds they took, and the latency of a whole one
+ * (connect, or the request, to the last byte) and of its handshake alone. Nothing is in flight when the line is printed, so that whoever reads
  * the server's CPU time before and after can divide. `hold` prints {"held": N} once all are up. The certificates are used
  * in turn. One thread, epoll, OpenSSL. The server's chain is not verified: that is work of this side only. */
 #include <arpa/inet.h>
@@ -41,12 +42,14 @@ struct client {
 	int64_t shaken_ns;
 	size_t got;
 	char first[16];
+	size_t need; /* requests: bytes of the answer still to come */
 };
 
 struct load {
 	uint16_t port;
 	const char *name;
 	bool hold;
+	bool requests;
 	SSL_CTX **contexts;
 	size_t context_count;
 	int epoll;
@@ -127,7 +130,7 @@ static void open_client(struct load *load, struct client *c)
 	}
 	SSL_set_connect_state(c->ssl);
 	c->stage = STAGE_HANDSHAKE;
-	c->got = 0;
+	c->got = c->need = 0;
 	load->live++;
 	struct epoll_event ev = {.events = EPOLLIN | EPOLLOUT | EPOLLET, .data.ptr = c};
 	if (epoll_ctl(load->epoll, EPOLL_CTL_ADD, c->fd, &ev) == -1) {
@@ -135,17 +138,23 @@ static void open_client(struct load *load, struct client *c)
 	}
 }
 
+static void count(struct load *load, const struct client *c, int64_t now)
+{
+	load->done++;
+	if (load->samples < SAMPLES_MAX) {
+		load->whole_us[load->samples] = (uint32_t)((now - c->started_ns) / 1000);
+		load->shake_us[load->samples] = (uint32_t)((c->shaken_ns - c->started_ns) / 1000);
+		load->samples++;
+	}
+}
+
 static void close_client(struct load *load, struct client *c, bool good)
 {
 	int64_t now = now_ns();
 	if (good) {
-		load->done++;
 		SSL_shutdown(c->ssl);
-		if (load->samples < SAMPLES_MAX) {
-			load->whole_us[load->samples] = (uint32_t)((now - c->started_ns) / 1000);
-			load->shake_us[load->samples] =
-				(uint32_t)((c->shaken_ns - c->started_ns) / 1000);
-			load->samples++;
+		if (!load->requests) {
+			count(load, c, now);
 		}
 	} else {
 		load->failed++;
@@ -167,11 +176,56 @@ static bool must_wait(const struct client *c, int result)
 	return why == SSL_ERROR_WANT_READ || why == SSL_ERROR_WANT_WRITE;
 }
 
+/* Bytes of the answer whose head stands at the start of what was read; 0: it is none. */
+static size_t answer_length(const char *bytes, size_t n)
+{
+	const char *end = memmem(bytes, n, "\r\n\r\n", 4);
+	const char *length = memmem(bytes, n, "ength: ", 7); /* haproxy writes it in lower case */
+	if (end == NULL || length == NULL || n < 12 || memcmp(bytes, "HTTP/1.1 200", 12) != 0) {
+		return 0;
+	}
+	return (size_t)(end - bytes) + 4 + (size_t)atol(length + 7);
+}
+
+/* Many answers on one connection. False: it is over. */
+static bool take_answer(struct load *load, struct client *c, const char *bytes, size_t n)
+{
+	if (c->need == 0) {
+		c->need = answer_length(bytes, n);
+	}
+	if (c->need < n) { /* more than was asked for, or no answer at all */
+		close_client(load, c, false);
+		return false;
+	}
+	c->need -= n;
+	if (c->need > 0) {
+		return true;
+	}
+	int64_t now = now_ns();
+	count(load, c, now);
+	if (now >= load->until_ns) {
+		close_client(load, c, true);
+		return false;
+	}
+	c->started_ns = now;
+	if (SSL_write(c->ssl, load->request, load->request_len) <= 0) { /* some 100 bytes always go */
+		close_client(load, c, false);
+		return false;
+	}
+	return true;
+}
+
 static void read_answer(struct load *load, struct client *c)
 {
-	char bytes[4096];
+	char bytes[16384];
 	for (;;) {
 		int n = SSL_read(c->ssl, bytes, sizeof(bytes));
+		if (n > 0 && load->requests) {
+			if (!take_answer(load, c, bytes, (size_t)n)) {
+				return;
+			}
+			continue;
+		}
 		if (n > 0) {
 			for (int i = 0; i < n && c->got + (size_t)i < sizeof(c->first); i++) {
 				c->first[c->got + (size_t)i] = bytes[i];
@@ -205,6 +259,9 @@ static void advance(struct load *load, struct client *c)
 			return;
 		}
 		c->shaken_ns = now_ns();
+		if (load->requests) {
+			c->started_ns = c->shaken_ns;
+		}
 		c->stage = STAGE_WRITE;
 	}
 	if (c->stage == STAGE_WRITE) {
@@ -313,18 +370,21 @@ static int hold(struct load *load)
 int main(int argc, char **argv)
 {
 	struct load load = {0};
-	bool rating = argc > 6 && strcmp(argv[1], "rate") == 0;
+	load.requests = argc > 7 && strcmp(argv[1], "requests") == 0;
+	bool rating = load.requests || (argc > 6 && strcmp(argv[1], "rate") == 0);
 	load.hold = argc > 5 && strcmp(argv[1], "hold") == 0;
 	if (!rating && !load.hold) {
-		fprintf(stderr, "usage: load rate PORT NAME SECONDS IN_FLIGHT CERT:KEY...\n"
-		                "       load hold PORT NAME COUNT CERT:KEY...\n");
+		fprintf(stderr,
+		        "usage: load rate PORT NAME SECONDS IN_FLIGHT CERT:KEY...\n"
+		        "       load requests PORT NAME SECONDS IN_FLIGHT SIZE CERT:KEY...\n"
+		        "       load hold PORT NAME COUNT CERT:KEY...\n");
 		return 2;
 	}
 	signal(SIGPIPE, SIG_IGN);
 	load.port = (uint16_t)atoi(argv[2]);
 	load.name = argv[3];
 	load.client_count = (size_t)atol(argv[rating ? 5 : 4]);
-	int first = rating ? 6 : 5;
+	int first = load.requests ? 7 : rating ? 6 : 5;
 	load.context_count = (size_t)(argc - first);
 	load.contexts = calloc(load.context_count, sizeof(SSL_CTX *));
 	load.clients = calloc(load.client_count, sizeof(struct client));
@@ -339,8 +399,9 @@ int main(int argc, char **argv)
 		load.contexts[i - first] = make_context(argv[i]);
 	}
 	load.request_len = snprintf(load.request, sizeof(load.request),
-	                            "GET / HTTP/1.1\r\nHost: %s\r\nConnection: %s\r\n\r\n",
-	                            load.name, load.hold ? "keep-alive" : "close");
+	                            "GET /%s HTTP/1.1\r\nHost: %s\r\nConnection: %s\r\n\r\n",
+	                            load.requests ? argv[6] : "", load.name,
+	                            load.hold || load.requests ? "keep-alive" : "close");
 	load.until_ns = now_ns() + (rating ? (int64_t)(atof(argv[4]) * 1e9) : 0);
 	return rating ? rate(&load) : hold(&load);
 }

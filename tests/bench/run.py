@@ -130,10 +130,10 @@ class Server:
     def __init__(self, name, folder, argv, template, values, core):
         self.name, self.folder, self.argv, self.core = name, folder, argv, core
         ports = free_ports(2)
-        self.ports = dict(zip(KINDS, ports))
         self.process = None
         values = values | {"PORT_P256": ports[0], "PORT_RSA": ports[1], "DIR": folder, "STATE": folder / f"state-{name}"}
         text = (HERE / template).read_text()
+        self.ports = {kind: port for kind, port in zip(KINDS, ports) if f"$PORT_{kind.upper()}$" in text}
         for key, value in values.items():
             text = text.replace(f"${key}$", str(value))
         self.config = folder / f"{name}-{template}"
