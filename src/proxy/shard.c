@@ -7,6 +7,7 @@
 #include "base/bug.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "proxy/check.h"
 #include "proxy/conn.h"
 #include "proxy/link.h"
 #include "proxy/recall.h"
@@ -73,6 +74,14 @@ static struct acceptor *take_over(struct shard *s, int fd, unsigned number)
 	return NULL;
 }
 
+/* One worker asks for all: a server is not to be asked more often on machines with more cores. */
+static void start_checks(struct shard *s)
+{
+	if (s->index == 0 && !s->draining && checks_new(&s->checks, s, s->snapshot) != E_OK) {
+		log_error("out of memory: no back end is checked");
+	}
+}
+
 static void configure(struct shard *s, struct shard_config *config)
 {
 	struct acceptor **acceptors = calloc(config->listener_count + 1, sizeof(struct acceptor *));
@@ -100,6 +109,7 @@ static void configure(struct shard *s, struct shard_config *config)
 	}
 	s->acceptors = acceptors;
 	s->acceptor_count = config->listener_count;
+	checks_free(&s->checks);
 	pool_clear(s->pool); /* to the back ends of the old one */
 	recall_clear(s->recall);
 	snapshot_unref(&s->snapshot);
@@ -107,6 +117,7 @@ static void configure(struct shard *s, struct shard_config *config)
 	s->source = *s->shared->source;
 	s->source.labels = snapshot_labels(s->snapshot);
 	free(config);
+	start_checks(s);
 	s->shared->applied(s->shared->arg);
 }
 
@@ -158,6 +169,7 @@ static void drain(struct shard *s, uint64_t deadline_ms)
 			}
 		}
 		s->draining = true;
+		checks_free(&s->checks);
 		free_acceptors(s->acceptors, s->acceptor_count);
 		s->acceptors = NULL;
 		s->acceptor_count = 0;
@@ -255,6 +267,7 @@ static void on_message(void *arg, struct queue_node *node)
 		drain(s, letter->deadline_ms);
 		break;
 	case LETTER_STOP:
+		checks_free(&s->checks);
 		worker_leave(s->worker);
 		break;
 	}

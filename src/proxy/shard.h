@@ -80,7 +80,8 @@ struct shard {
 	struct parked *parked_first, *parked_last; /* by ticket */
 	struct exchange *busy; /* those that wait for somebody; looked at by `tick` */
 	struct ev_timer tick;
-	struct pool *pool; /* links that wait for their next request */
+	struct checks *checks; /* of the first worker alone; NULL */
+	struct pool *pool;     /* links that wait for their next request */
 
 	_Atomic uint64_t handshakes; /* recorded; read by main */
 	_Atomic uint64_t refused;    /* closed at accept, nothing could be recorded; read by main */

@@ -16,6 +16,11 @@
 
 #define FILE_MAX_BYTES (16 << 20)
 
+struct back_end {
+	struct upstream *upstream;
+	const struct service *service;
+};
+
 struct snapshot {
 	_Atomic unsigned refs;
 	struct config *config;
@@ -26,8 +31,8 @@ struct snapshot {
 	size_t service_count;
 	struct listener_routes *listeners;
 	size_t listener_count;
-	struct upstream **upstreams; /* the services' */
-	size_t upstream_count;
+	struct back_end *back_ends; /* the services' */
+	size_t back_end_count;
 	struct identity_names *names;
 	struct audit_file *files;
 	size_t file_count;
@@ -169,30 +174,29 @@ static int seal(struct snapshot *s, struct diag *diag)
 
 /* --- the back ends of all --- */
 
-static int add_upstream(struct snapshot *s, struct upstream *upstream)
+static int add_back_end(struct snapshot *s, struct upstream *upstream, const struct service *service)
 {
 	if (upstream == NULL) {
 		return E_OK;
 	}
-	struct upstream **upstreams =
-		reallocarray(s->upstreams, s->upstream_count + 1, sizeof(struct upstream *));
-	if (upstreams == NULL) {
+	struct back_end *all = reallocarray(s->back_ends, s->back_end_count + 1, sizeof(*all));
+	if (all == NULL) {
 		return E_NOMEM;
 	}
-	s->upstreams = upstreams;
-	upstreams[s->upstream_count++] = upstream;
+	s->back_ends = all;
+	all[s->back_end_count++] = (struct back_end){upstream, service};
 	return E_OK;
 }
 
-static int collect_upstreams(struct snapshot *s)
+static int collect_back_ends(struct snapshot *s)
 {
 	int err = E_OK;
 	for (size_t i = 0; err == E_OK && i < s->service_count; i++) {
-		err = add_upstream(s, s->services[i].upstream);
-		err = err == E_OK ? add_upstream(s, s->services[i].quarantine) : err;
-		const struct routes *routes = s->services[i].routes;
-		for (size_t r = 0; err == E_OK && r < routes_count(routes); r++) {
-			err = add_upstream(s, routes_at(routes, r)->upstream);
+		const struct service *service = &s->services[i];
+		err = add_back_end(s, service->upstream, service);
+		err = err == E_OK ? add_back_end(s, service->quarantine, service) : err;
+		for (size_t r = 0; err == E_OK && r < routes_count(service->routes); r++) {
+			err = add_back_end(s, routes_at(service->routes, r)->upstream, service);
 		}
 	}
 	return err;
@@ -241,7 +245,7 @@ static int build(struct snapshot *s, struct diag *diag)
 		                   &s->config->listeners[s->listener_count]);
 	}
 	if (err == E_OK) {
-		err = collect_upstreams(s);
+		err = collect_back_ends(s);
 		err = err == E_OK ? build_names(s) : err;
 	}
 	return err == E_OK ? seal(s, diag) : err;
@@ -260,7 +264,7 @@ static void destroy(struct snapshot *s)
 	free(s->services);
 	free(s->listeners);
 	identity_names_free(&s->names);
-	free(s->upstreams);
+	free(s->back_ends);
 	free(s->files);
 	config_free(&s->config);
 	free(s);
@@ -337,13 +341,19 @@ const struct listener_routes *snapshot_listener(const struct snapshot *s, size_t
 
 size_t snapshot_upstream_count(const struct snapshot *s)
 {
-	return s->upstream_count;
+	return s->back_end_count;
 }
 
 struct upstream *snapshot_upstream(const struct snapshot *s, size_t i)
 {
-	BUG_IF(i >= s->upstream_count);
-	return s->upstreams[i];
+	BUG_IF(i >= s->back_end_count);
+	return s->back_ends[i].upstream;
+}
+
+const struct service *snapshot_upstream_service(const struct snapshot *s, size_t i)
+{
+	BUG_IF(i >= s->back_end_count);
+	return s->back_ends[i].service;
 }
 
 struct slice snapshot_labels(const struct snapshot *s)

@@ -47,9 +47,11 @@ uint64_t snapshot_epoch(const struct snapshot *s);
 const uint8_t *snapshot_sha256(const struct snapshot *s);
 size_t snapshot_listener_count(const struct snapshot *s);
 const struct listener_routes *snapshot_listener(const struct snapshot *s, size_t i);
-/* Every upstream of every service, in the order of the file; the service's own before its quarantine. */
+/* Every upstream of every service, in the order of the file; the service's own, its quarantine, its routes'. */
 size_t snapshot_upstream_count(const struct snapshot *s);
 struct upstream *snapshot_upstream(const struct snapshot *s, size_t i);
+/* Whose it is. */
+const struct service *snapshot_upstream_service(const struct snapshot *s, size_t i);
 /* The node's labels, encoded, for entries without a service. */
 struct slice snapshot_labels(const struct snapshot *s);
 /* What was read, for audit.config. */
