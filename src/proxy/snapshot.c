@@ -11,6 +11,7 @@
 #include "net/proxy_protocol.h"
 #include "proxy/route.h"
 #include "proxy/upstream.h"
+#include "tls/client.h"
 #include "tls/creds.h"
 #include "tls/digest.h"
 
@@ -123,25 +124,47 @@ static int add_file(struct snapshot *s, const char *path, const char *kind, cons
 	return err;
 }
 
-static int add_service_files(struct snapshot *s, const struct service *service)
+static int add_anchors(struct snapshot *s, const struct trust *trust)
 {
-	for (size_t i = 0; i < trust_anchor_count(service->trust); i++) {
-		const struct trust_anchor *anchor = trust_anchor_at(service->trust, i);
+	for (size_t i = 0; i < trust_anchor_count(trust); i++) {
+		const struct trust_anchor *anchor = trust_anchor_at(trust, i);
 		int err = add_file(s, anchor->file, "ca", anchor->subject, anchor->not_before_s,
 		                   anchor->not_after_s);
 		if (err != E_OK) {
 			return err;
 		}
 	}
-	for (size_t i = 0; i < service->config->certificate_count; i++) {
-		struct tls_certificate_info info = tls_service_certificate(service->tls, i);
-		int err = add_file(s, service->config->certificates[i].chain.text, "certificate",
-		                   info.subject, info.not_before_s, info.not_after_s);
-		if (err != E_OK) {
-			return err;
-		}
-	}
 	return E_OK;
+}
+
+static int add_certificate(struct snapshot *s, const char *path,
+                           const struct tls_certificate_info *info)
+{
+	return add_file(s, path, "certificate", info->subject, info->not_before_s,
+	                info->not_after_s);
+}
+
+static int add_service_files(struct snapshot *s, const struct service *service)
+{
+	int err = add_anchors(s, service->trust);
+	for (size_t i = 0; err == E_OK && i < service->config->certificate_count; i++) {
+		struct tls_certificate_info info = tls_service_certificate(service->tls, i);
+		err = add_certificate(s, service->config->certificates[i].chain.text, &info);
+	}
+	return err;
+}
+
+static int add_upstream_files(struct snapshot *s, const struct upstream *upstream)
+{
+	const struct config_upstream_tls *tls = &upstream_config(upstream)->tls;
+	struct tls_certificate_info info;
+	if (upstream_tls(upstream) == NULL) {
+		return E_OK;
+	}
+	int err = add_anchors(s, upstream_trust(upstream, 0));
+	return err == E_OK && tls_client_certificate(upstream_tls(upstream), &info)
+	               ? add_certificate(s, tls->certificate.chain.text, &info)
+	               : err;
 }
 
 /* Over the configuration's bytes and path and content of every file: a replaced file under the same path shows. */
@@ -153,6 +176,15 @@ static int seal(struct snapshot *s, struct diag *diag)
 			diag_error(diag, s->config->path, s->services[i].config->at,
 			           "a file of service %s changed or went away while it was read",
 			           s->services[i].config->name.text);
+			return err;
+		}
+	}
+	for (size_t i = 0; i < s->back_end_count; i++) {
+		int err = add_upstream_files(s, s->back_ends[i].upstream);
+		if (err != E_OK) {
+			diag_error(
+				diag, s->config->path, upstream_config(s->back_ends[i].upstream)->at,
+				"a file of this back end changed or went away while it was read");
 			return err;
 		}
 	}
