@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "event/certificate.h"
 #include "event/template.h"
 #include "peer/chain.h"
 #include "peer/classes.h"
@@ -152,7 +153,7 @@ int client_describe(struct client *client, const struct handshake *hs,
 	client->class = hs->class;
 	const struct chain *chain = hs->chain;
 	struct slice user =
-		hs->verified && chain != NULL ? chain->certs[0].subject.text : slice_of(NULL, 0);
+		hs->verified && chain != NULL ? certificate_identity(&chain->certs[0]) : slice_of(NULL, 0);
 	if (keep(&client->user_name, user) != E_OK ||
 	    keep(&client->server_name,
 	         slice_of(hs->hello.server_name, hs->hello.server_name_len)) != E_OK) {
