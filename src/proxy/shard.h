@@ -23,8 +23,9 @@
 #include "proxy/parked.h"
 #include "proxy/snapshot.h"
 
-/* A head with what we add to it, and twice what is read in one go: chunks grow when they are framed anew. */
-#define SHARD_FRAME_BYTES (256 * 1024)
+/* The longest head that limits.head allows, with what we add to it, and twice what is read in one go: chunks grow when they are
+ * framed anew. */
+#define SHARD_FRAME_BYTES ((256 + 64) * 1024)
 
 struct conn;
 struct link;
