@@ -56,7 +56,8 @@ def yaml(value, indent=0):
 
 
 def service(name, pki, upstream, verify="required", *, names=None, ca="root", rsa=False, client=None, **more):
-    """One service of a configuration: by default its own name under .example, trusting the PKI's root."""
+    """One service of a configuration: by default its own name under .example, trusting the PKI's root. `upstream` is an address, a
+    list of servers, or the whole map."""
     certificates = [{"chain": pki.server.chain_file, "key": pki.server.key_file}]
     if rsa:
         certificates.append({"chain": pki.server_rsa.chain_file, "key": pki.server_rsa.key_file})
@@ -64,9 +65,10 @@ def service(name, pki, upstream, verify="required", *, names=None, ca="root", rs
     if ca and verify != "none":
         clients["ca"] = [getattr(pki, ca).chain_file]
     clients.update(client or {})
-    servers = [upstream] if isinstance(upstream, str) else list(upstream)
+    if not isinstance(upstream, dict):
+        upstream = {"servers": [upstream] if isinstance(upstream, str) else list(upstream)}
     return {"name": name, "server_names": names or [f"{name}.example"], "certificates": certificates,
-            "client": clients, "mode": "tcp", "upstream": {"servers": servers}, **more}
+            "client": clients, "mode": "tcp", "upstream": upstream, **more}
 
 
 class Proxy:
