@@ -7,6 +7,7 @@
 #include "config/config.h"
 #include "peer/arena.h"
 #include "peer/cert.h"
+#include "peer/hostname.h"
 #include "peer/trust.h"
 
 struct anchor {
@@ -24,6 +25,8 @@ struct trust {
 	struct slice purpose; /* content of the OID; unset with any_purpose */
 	enum profile profile;
 	unsigned max_depth;
+	bool servers;         /* of an upstream; else clients */
+	struct hostname name; /* of the server; HOSTNAME_NONE for clients */
 	uint8_t id[32];
 };
 

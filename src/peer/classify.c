@@ -83,6 +83,10 @@ static int judge_with_anchors(struct verdict *verdict, const struct trust *trust
 	}
 	findings = result.best.findings;
 	find_malformed(&findings, chain);
+	/* Whatever the path, so not part of the search for one. */
+	if (trust->name.kind != HOSTNAME_NONE && !hostname_matches(&trust->name, &chain->certs[0])) {
+		findings_add(&findings, CLASS_WRONG_NAME, 0, 0, 0, NULL);
+	}
 	take_findings(verdict, &findings);
 	verdict->holds_from_s = result.holds_from_s;
 	verdict->holds_until_s = result.holds_until_s;

@@ -10,10 +10,23 @@
 #include "peer/der.h"
 
 /* Changes with every change of the judge that can change a verdict. */
-#define JUDGE_VERSION "tlscribe judge 1"
+#define JUDGE_VERSION "tlscribe judge 2"
+#define OID_SERVER_AUTH "1.3.6.1.5.5.7.3.1"
 #define OID_CLIENT_AUTH "1.3.6.1.5.5.7.3.2"
+#define SERVER_DEPTH_MAX 4 /* intermediates, as is the default for clients */
 #define SOON_S (30 * 86400)
 #define OID_BYTES_MAX 128
+
+/* `oid` is dotted. E_INVALID: it is none. */
+static int set_purpose(struct trust *trust, const char *oid)
+{
+	uint8_t bytes[OID_BYTES_MAX];
+	size_t len = der_oid_from_text(oid, bytes, sizeof(bytes));
+	if (len == 0) {
+		return E_INVALID;
+	}
+	return arena_copy(&trust->arena, &trust->purpose, slice_of(bytes, len)) ? E_OK : E_NOMEM;
+}
 
 static int compile_purpose(struct trust *trust, const struct config_client *client,
                            const char *file, struct diag *diag)
@@ -23,17 +36,14 @@ static int compile_purpose(struct trust *trust, const struct config_client *clie
 		trust->any_purpose = true;
 		return E_OK;
 	}
-	uint8_t oid[OID_BYTES_MAX];
-	size_t len = der_oid_from_text(strcmp(text, "clientAuth") == 0 ? OID_CLIENT_AUTH : text,
-	                               oid, sizeof(oid));
-	if (len == 0) {
+	int err = set_purpose(trust, strcmp(text, "clientAuth") == 0 ? OID_CLIENT_AUTH : text);
+	if (err == E_INVALID) {
 		diag_error(
 			diag, file,
 			client->purpose.at, "purpose is clientAuth, any or an OID such as 1.3.6.1.5.5.7.3.2, not \"%s\"",
 			text);
-		return E_INVALID;
 	}
-	return arena_copy(&trust->arena, &trust->purpose, slice_of(oid, len)) ? E_OK : E_NOMEM;
+	return err;
 }
 
 static int compare_subjects(struct slice a, struct slice b)
@@ -90,11 +100,17 @@ static int compile_id(struct trust *trust)
 		(uint8_t)(trust->max_depth >> 8),
 		(uint8_t)trust->max_depth,
 		(uint8_t)trust->purpose.len,
+		trust->servers,
+		(uint8_t)trust->name.kind,
+		trust->name.len,
 	};
 	int code = hash_text(hash, JUDGE_VERSION);
 	code = code < 0 ? code : gnutls_hash(hash, rules, sizeof(rules));
 	if (code >= 0 && trust->purpose.len > 0) {
 		code = gnutls_hash(hash, trust->purpose.data, trust->purpose.len);
+	}
+	if (code >= 0 && trust->name.len > 0) {
+		code = gnutls_hash(hash, trust->name.bytes, trust->name.len);
 	}
 	/* In order, with their files: both can be seen in a verdict. */
 	for (size_t i = 0; i < trust->count && code >= 0; i++) {
@@ -142,6 +158,31 @@ static void warn_about(const struct trust *trust, const struct anchor *anchor, c
 	}
 }
 
+/* Everything but the rules. `err` is what was wrong with those; all files are read all the same, so that one run of
+ * `check` finds what is wrong with all. Takes *trust; gives it to *out with E_OK. */
+static int finish(struct trust **out, struct trust **trust, int err, const struct config_texts *ca,
+                  const char *file, struct diag *diag)
+{
+	struct trust *t = *trust;
+	for (size_t i = 0; i < ca->count; i++) {
+		int read_err = anchors_read(t, &ca->items[i], file, diag);
+		err = err != E_OK ? err : read_err;
+	}
+	err = err != E_OK ? err : index_anchors(t);
+	err = err != E_OK ? err : compile_id(t);
+	if (err != E_OK) {
+		trust_free(trust);
+		return err == E_NOMEM ? E_NOMEM : E_INVALID;
+	}
+	int64_t now_s = clock_wall_us() / 1000000;
+	for (size_t i = 0; i < t->count; i++) {
+		warn_about(t, &t->anchors[i], file, diag, now_s);
+	}
+	*out = t;
+	*trust = NULL;
+	return E_OK;
+}
+
 int trust_new(struct trust **out, const struct config_client *client, const char *file,
               struct diag *diag)
 {
@@ -152,23 +193,48 @@ int trust_new(struct trust **out, const struct config_client *client, const char
 	trust->profile = client->profile;
 	trust->max_depth = client->max_depth;
 	int err = compile_purpose(trust, client, file, diag);
-	for (size_t i = 0; i < client->ca.count; i++) {
-		/* All files are read, so that one run of `check` finds what is wrong with all. */
-		int read_err = anchors_read(trust, &client->ca.items[i], file, diag);
-		err = err != E_OK ? err : read_err;
+	return finish(out, &trust, err, &client->ca, file, diag);
+}
+
+static int compile_name(struct trust *trust, const struct config_upstream_tls *config,
+                        const char *name, const char *file, struct diag *diag)
+{
+	struct mark at = config->server_name.text != NULL ? config->server_name.at : config->at;
+	if (name != NULL && hostname_parse(&trust->name, name) != E_OK) {
+		diag_error(diag, file, at,
+		           "\"%s\" is no name that a server certificate can be for: neither a host "
+		           "name nor an address",
+		           name);
+		return E_INVALID;
 	}
-	err = err != E_OK ? err : index_anchors(trust);
-	err = err != E_OK ? err : compile_id(trust);
-	if (err != E_OK) {
-		trust_free(&trust);
-		return err == E_NOMEM ? E_NOMEM : E_INVALID;
+	if (name == NULL && config->verify == UPSTREAM_VERIFY_REQUIRED) {
+		diag_error(diag, file, at,
+		           "tls.server_name is needed: the server's address has no name to verify");
+		return E_INVALID;
 	}
-	int64_t now_s = clock_wall_us() / 1000000;
-	for (size_t i = 0; i < trust->count; i++) {
-		warn_about(trust, &trust->anchors[i], file, diag, now_s);
-	}
-	*out = trust;
 	return E_OK;
+}
+
+int trust_new_server(struct trust **out, const struct config_upstream_tls *config, const char *name,
+                     const char *file, struct diag *diag)
+{
+	static const struct config_texts nobody = {0};
+	bool required = config->verify == UPSTREAM_VERIFY_REQUIRED;
+	struct trust *trust = calloc(1, sizeof(*trust));
+	if (trust == NULL) {
+		return E_NOMEM;
+	}
+	trust->servers = true;
+	trust->profile = PROFILE_MEDIUM;
+	trust->max_depth = SERVER_DEPTH_MAX;
+	int err = set_purpose(trust, OID_SERVER_AUTH);
+	err = err != E_OK ? err : compile_name(trust, config, name, file, diag);
+	/* Without an anchor everybody would be not_checked, and so let be. */
+	if (err == E_OK && required && config->ca.count == 0) {
+		diag_error(diag, file, config->at, "tls.verify: required needs tls.ca");
+		err = E_INVALID;
+	}
+	return finish(out, &trust, err, required ? &config->ca : &nobody, file, diag);
 }
 
 void trust_free(struct trust **trust)

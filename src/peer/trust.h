@@ -1,9 +1,9 @@
-/* What one service trusts: its anchors and the rules that a client chain has to keep, compiled and
- * immutable.
+/* What one service trusts of clients, or one upstream of a server: its anchors and the rules that a chain has to keep,
+ * compiled and immutable.
  *
  * Anchors are trusted keys (RFC 5280 6.1.1 d): an intermediate CA can be one. Dates, CA flag, key
  * usage, path length and name constraints of an anchor count like those of any other issuer; only
- * its own signature does not. A client certificate that is an anchor itself is accepted when it is
+ * its own signature does not. A leaf that is an anchor itself is accepted when it is
  * self-signed, and by nothing else: an anchor signed by somebody else needs its path as every
  * certificate.
  *
@@ -29,16 +29,19 @@ struct trust;
  * `diag` got an error; E_NOMEM. Nothing of `client` is kept. */
 int trust_new(struct trust **out, const struct config_client *client, const char *file,
               struct diag *diag);
-/* The same for the servers of one upstream: its CAs, purpose serverAuth, profile medium, and the name that the leaf has to carry: a
- * dNSName by RFC 9525 6.3 (one left-most wildcard label, no CN fallback) or, where `name` is an address, an iPAddress. Another one is a finding
- * `wrong_name`. `verify: none`: no anchors, so that verdicts are not_checked. `name` is copied. */
+/* The same for a server of an upstream: its CAs, purpose serverAuth, profile medium, 4 intermediates at most, and the name that
+ * the leaf has to carry (hostname.h): a host name or, where `name` is one, an address. Another one is a finding `wrong_name`.
+ * `verify: none`: no file is read and there are no anchors, so that verdicts are not_checked. More errors: no `ca` or
+ * no `name` (NULL) with `verify: required`; a `name` that none can be. `name` is copied. Each call tells about the files
+ * anew. */
 int trust_new_server(struct trust **out, const struct config_upstream_tls *config, const char *name,
                      const char *file, struct diag *diag);
 /* Takes *trust and leaves NULL there; NULL is fine. */
 void trust_free(struct trust **trust);
 
 /* Everything that can change a verdict, hashed: anchors' content and files, purpose, profile,
- * depth, and the judging code's own version. 32 bytes. */
+ * depth, whether clients or servers are judged, the name, and the judging code's own version. 32
+ * bytes. */
 const uint8_t *trust_id(const struct trust *trust);
 
 struct trust_anchor {
@@ -53,6 +56,6 @@ struct trust_anchor {
 };
 
 /* Each certificate once, in the order of the files. 0 when the service has no CA (passthrough or
- * mode none). */
+ * mode none), and for servers with `verify: none`. */
 size_t trust_anchor_count(const struct trust *trust);
 const struct trust_anchor *trust_anchor_at(const struct trust *trust, size_t i);

@@ -292,6 +292,30 @@ struct trust *pki_trust(const struct pki_trust_spec *spec)
 	return trust;
 }
 
+struct trust *pki_server_trust(const struct pki_cert *const *anchors, const char *name)
+{
+	struct config_text files[8];
+	size_t count = 0;
+	while (count < 8 && anchors[count] != NULL) {
+		files[count] = (struct config_text){pki_file(pki_pem(anchors[count]->der)), {1, 1}};
+		count++;
+	}
+	struct config_upstream_tls config = {
+		.at = {1, 1},
+		.verify = count > 0 ? UPSTREAM_VERIFY_REQUIRED : UPSTREAM_VERIFY_NONE,
+		.ca = {files, count, {0}},
+	};
+	struct diag diag;
+	diag_init(&diag);
+	struct trust *trust = NULL;
+	if (trust_new_server(&trust, &config, name, "test.yaml", &diag) != E_OK) {
+		diag_print(&diag, stderr);
+		exit(99);
+	}
+	diag_release(&diag);
+	return trust;
+}
+
 struct verdict *pki_judge(const struct trust *trust, const struct slice *der, size_t count,
                           int64_t now_s)
 {

@@ -91,6 +91,9 @@ struct pki_trust_spec {
 /* Through CA files as an operator's; ended with trust_free(). */
 struct trust *pki_trust(const struct pki_trust_spec *spec);
 
+/* The same for a server of an upstream with these CAs (NULL at the end); `verify: none` without any. */
+struct trust *pki_server_trust(const struct pki_cert *const *anchors, const char *name);
+
 /* Judges at PKI_NOW; the caller unrefs the verdict. */
 struct verdict *pki_judge(const struct trust *trust, const struct slice *der, size_t count,
                           int64_t now_s);
