@@ -37,8 +37,12 @@ static int copy_host(char **out, const char *name)
 static int find_addresses(struct server *server, const struct config_text *text, const char *file,
                           struct diag *diag)
 {
+	int err = copy_host(&server->host, text->text);
+	if (err != E_OK) {
+		return err;
+	}
 	server->address_count = UPSTREAM_ADDRESSES_MAX;
-	int err = address_resolve(server->addresses, &server->address_count, text->text);
+	err = address_resolve(server->addresses, &server->address_count, text->text);
 	if (err != E_OK) {
 		diag_error(diag, file, text->at,
 		           err == E_NOT_FOUND
@@ -49,7 +53,7 @@ static int find_addresses(struct server *server, const struct config_text *text,
 	}
 	struct address address;
 	server->literal = address_parse(&address, text->text) == E_OK;
-	return copy_host(&server->host, text->text);
+	return E_OK;
 }
 
 /* Goes on after a fault, so that one check shows them all. */
@@ -82,6 +86,10 @@ int upstream_new(struct upstream **out, const struct config_upstream *config, co
 	upstream->owner = owner;
 	upstream->servers = calloc(config->server_count, sizeof(*upstream->servers));
 	int err = upstream->servers == NULL ? E_NOMEM : add_servers(upstream, file, diag);
+	if (err != E_NOMEM) { /* one check shows all */
+		int tls = upstream_tls_build(upstream, file, diag);
+		err = err == E_OK ? tls : err;
+	}
 	if (err == E_OK) {
 		err = balance_order(upstream, false);
 	}
@@ -103,6 +111,7 @@ void upstream_free(struct upstream **u)
 	if (upstream == NULL) {
 		return;
 	}
+	upstream_tls_release(upstream);
 	for (size_t i = 0; i < upstream->count; i++) {
 		free(upstream->servers[i].host);
 		pthread_mutex_destroy(&upstream->servers[i].lock);

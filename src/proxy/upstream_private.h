@@ -1,4 +1,4 @@
-/* Inside of an upstream: shared by upstream.c and balance.c. */
+/* Inside of an upstream: shared by upstream.c, upstream_tls.c and balance.c. */
 #pragma once
 
 #include <pthread.h>
@@ -48,5 +48,8 @@ struct upstream {
 	struct server *servers;
 };
 
+/* upstream_tls.c: what its `tls` needs, if it has one; goes on after a fault. E_INVALID when `diag` got an error, E_NOMEM. */
+int upstream_tls_build(struct upstream *upstream, const char *file, struct diag *diag);
+void upstream_tls_release(struct upstream *upstream);
 /* balance.c: the turns of a group. E_NOMEM. */
 int balance_order(struct upstream *upstream, bool backup);

@@ -17,13 +17,18 @@ static struct config_server servers[SERVERS_MAX];
 static struct config_upstream config;
 static struct diag diag;
 
-static int try_make(struct upstream **out, const char *const *names, size_t count)
+static void fill(const char *const *names, size_t count)
 {
 	config = (struct config_upstream){.at = {1, 1}, .servers = servers, .server_count = count};
 	for (size_t i = 0; i < count; i++) {
 		servers[i] =
 			(struct config_server){.address = {(char *)names[i], {7, 3}}, .weight = 1};
 	}
+}
+
+static int try_make(struct upstream **out, const char *const *names, size_t count)
+{
+	fill(names, count);
 	return upstream_new(out, &config, "api", "test.yaml", &diag);
 }
 
@@ -82,6 +87,77 @@ static void only_host_names_are_looked_up_again(void)
 	CU_ASSERT(upstream_has_name(upstream, 2));
 	CU_ASSERT(!upstream_has_name(upstream, 3));
 	upstream_free(&upstream);
+}
+
+/* --- tls --- */
+
+/* With TLS to servers that need not be verified: no file is read. */
+static struct upstream *make_tls(const char *server_name, const char *const *names, size_t count)
+{
+	struct upstream *upstream = NULL;
+	diag_init(&diag);
+	fill(names, count);
+	config.tls = (struct config_upstream_tls){.at = {9, 1},
+	                                          .verify = UPSTREAM_VERIFY_NONE,
+	                                          .server_name = {(char *)server_name, {9, 9}}};
+	if (upstream_new(&upstream, &config, "api", "test.yaml", &diag) != E_OK) {
+		diag_print(&diag, stderr);
+		abort();
+	}
+	diag_release(&diag);
+	return upstream;
+}
+
+static void plain_servers_have_no_trust(void)
+{
+	struct upstream *upstream = MAKE("localhost:80");
+	CU_ASSERT_PTR_NULL(upstream_tls(upstream));
+	CU_ASSERT_PTR_NULL(upstream_trust(upstream, 0));
+	CU_ASSERT_PTR_NULL(upstream_server_name(upstream, 0));
+	upstream_free(&upstream);
+}
+
+static void names_are_asked_for_and_addresses_are_not(void)
+{
+	/* RFC 6066 3 */
+	const char *const names[] = {"localhost:443", "127.0.0.1:443", "[::1]:443",
+	                             "unix:/run/app.sock"};
+	struct upstream *upstream = make_tls(NULL, names, 4);
+	CU_ASSERT_PTR_NOT_NULL(upstream_tls(upstream));
+	CU_ASSERT_STRING_EQUAL(upstream_server_name(upstream, 0), "localhost");
+	for (size_t i = 1; i < 4; i++) {
+		CU_ASSERT_PTR_NULL(upstream_server_name(upstream, i));
+		CU_ASSERT_PTR_NOT_NULL(upstream_trust(upstream, i));
+	}
+	upstream_free(&upstream);
+}
+
+static void a_configured_name_is_everybodys(void)
+{
+	const char *const names[] = {"127.0.0.1:443", "unix:/run/app.sock"};
+	struct upstream *upstream = make_tls("api.internal", names, 2);
+	CU_ASSERT_STRING_EQUAL(upstream_server_name(upstream, 0), "api.internal");
+	CU_ASSERT_STRING_EQUAL(upstream_server_name(upstream, 1), "api.internal");
+	CU_ASSERT_PTR_EQUAL(upstream_trust(upstream, 0), upstream_trust(upstream, 1));
+	upstream_free(&upstream);
+	upstream = make_tls("10.0.0.1", names, 2);
+	CU_ASSERT_PTR_NULL(upstream_server_name(upstream, 0));
+	upstream_free(&upstream);
+}
+
+static void a_fault_that_all_servers_share_is_told_once(void)
+{
+	struct upstream *upstream = NULL;
+	diag_init(&diag);
+	const char *const names[] = {"127.0.0.1:443", "127.0.0.2:443", "127.0.0.3:443"};
+	fill(names, 3);
+	struct config_text ca = {(char *)"/nonexistent/ca.pem", {8, 5}};
+	config.tls = (struct config_upstream_tls){
+		.at = {9, 1}, .verify = UPSTREAM_VERIFY_REQUIRED, .ca = {&ca, 1, {8, 3}}};
+	CU_ASSERT_EQUAL(upstream_new(&upstream, &config, "api", "test.yaml", &diag), E_INVALID);
+	CU_ASSERT_EQUAL(diag.errors, 1);
+	CU_ASSERT_EQUAL(diag.first->at.line, 8);
+	diag_release(&diag);
 }
 
 static void every_bad_address_is_told_with_its_place(void)
@@ -196,6 +272,10 @@ static void a_dead_back_end_is_told_once_in_a_while(void)
 static const struct unit_test tests[] = {
 	{"hosts come without port and brackets", hosts_come_without_port_and_brackets},
 	{"only host names are looked up again", only_host_names_are_looked_up_again},
+	{"plain servers have no trust", plain_servers_have_no_trust},
+	{"names are asked for and addresses are not", names_are_asked_for_and_addresses_are_not},
+	{"a configured name is everybody's", a_configured_name_is_everybodys},
+	{"a fault that all servers share is told once", a_fault_that_all_servers_share_is_told_once},
 	{"every bad address is told with its place", every_bad_address_is_told_with_its_place},
 	{"a new look-up moves a server", a_new_look_up_moves_a_server},
 	{"the address in use stays while it is an answer",
