@@ -97,23 +97,20 @@ static void exactly(struct http_chunked *c, uint8_t byte, uint8_t expected, enum
 }
 
 /* Keeps the section for the reader of fields, and finds no more out than where it ends. */
-static void keep(struct http_chunked *c, const uint8_t *bytes, size_t len)
+static void keep(struct http_chunked *c, uint8_t byte)
 {
-	if (len > c->trailer.max - c->trailer.len) {
-		broken(c, "the trailer section is too long");
-		return;
-	}
-	buf_append(&c->trailer, bytes, len);
+	buf_append_byte(&c->trailer, byte);
 	if (c->trailer.err != E_OK) {
-		broken(c, "no memory for the trailer section");
+		broken(c, c->trailer.err == E_LIMIT ? "the trailer section is too long"
+		                                    : "no memory for the trailer section");
 	}
 }
 
-static void trailer_byte(struct http_chunked *c, const uint8_t *byte)
+static void trailer_byte(struct http_chunked *c, uint8_t byte)
 {
-	if (*byte != '\r') {
+	if (byte != '\r') {
 		c->state = TRAILER_LINE;
-		if (http_is(*byte, HTTP_CLASS_CONTROL)) {
+		if (http_is(byte, HTTP_CLASS_CONTROL)) {
 			broken(c, "a control byte in the trailer section");
 			return;
 		}
@@ -123,36 +120,36 @@ static void trailer_byte(struct http_chunked *c, const uint8_t *byte)
 			return; /* there is no section */
 		}
 	}
-	keep(c, byte, 1);
+	keep(c, byte);
 }
 
-static void line_feed(struct http_chunked *c, const uint8_t *byte)
+static void line_feed(struct http_chunked *c, uint8_t byte)
 {
 	enum state next = c->state == END_LF ? OVER : TRAILER;
-	exactly(c, *byte, '\n', next, "a CR without LF in the trailer section");
+	exactly(c, byte, '\n', next, "a CR without LF in the trailer section");
 	if (c->state == TRAILER || (c->state == OVER && c->trailer.len > 0)) {
-		keep(c, byte, 1);
+		keep(c, byte);
 	}
 }
 
-static void step(struct http_chunked *c, const uint8_t *byte)
+static void step(struct http_chunked *c, uint8_t byte)
 {
 	switch ((enum state)c->state) {
 	case SIZE:
-		size_byte(c, *byte);
+		size_byte(c, byte);
 		break;
 	case EXTENSION:
-		extension_byte(c, *byte);
+		extension_byte(c, byte);
 		break;
 	case SIZE_LF:
-		exactly(c, *byte, '\n', c->left == 0 ? TRAILER : DATA,
+		exactly(c, byte, '\n', c->left == 0 ? TRAILER : DATA,
 		        "a CR without LF behind a chunk size");
 		break;
 	case DATA_CR:
-		exactly(c, *byte, '\r', DATA_LF, "chunk data longer than its size");
+		exactly(c, byte, '\r', DATA_LF, "chunk data longer than its size");
 		break;
 	case DATA_LF:
-		exactly(c, *byte, '\n', SIZE, "chunk data longer than its size");
+		exactly(c, byte, '\n', SIZE, "chunk data longer than its size");
 		c->digits = 0;
 		break;
 	case TRAILER:
@@ -180,7 +177,7 @@ enum http_chunk http_chunked_next(struct http_chunked *c, struct slice *bytes, s
 			c->left -= taken;
 			c->state = c->left == 0 ? DATA_CR : DATA;
 		} else {
-			step(c, bytes->data);
+			step(c, *bytes->data);
 			data->len = 0;
 		}
 		*bytes = slice_of(bytes->data + taken, bytes->len - taken);

@@ -96,7 +96,7 @@ struct http_head {
 	bool upgrade; /* Connection names upgrade, and an Upgrade field is there; HTTP/1.1 alone */
 	/* HTTP_BAD */
 	unsigned bad_status; /* request: 400, 414, 417, 431, 501, 505; trailer: 400, 431; response: 502 */
-	const char *bad;     /* a few words, static */
+	const char *bad; /* a few words, static */
 };
 
 enum http_parsed { HTTP_MORE, HTTP_DONE, HTTP_BAD };
