@@ -335,6 +335,31 @@ static enum exchange_result too_large(struct exchange *x)
 	                   : exchange_deny(x, 413, DENIED_BY_REQUEST, "the body is too large", NULL);
 }
 
+/* The section is not passed on (RFC 9110 6.5.1: who merges it into the head takes fields that nobody looked at), and read all the same:
+ * what is malformed there may be the next request to somebody else. Why not, NULL: it is good. */
+static const char *trailer_fault(struct exchange *x)
+{
+	struct shard *s = x->conn->shard;
+	struct http_head trailer = {.fields = s->fields};
+	struct slice section = http_chunked_trailer(&x->up.chunks);
+	const struct config_limits *config = &snapshot_config(x->conn->snapshot)->limits;
+	const struct http_limits limits = {
+		.line = config->head_bytes,
+		.head = config->head_bytes,
+		.fields = (unsigned)config->head_fields,
+	};
+	if (section.len == 0 || http_trailer_parse(&trailer, &limits, section) == HTTP_DONE) {
+		return NULL;
+	}
+	return trailer.bad != NULL ? trailer.bad : "a malformed trailer section";
+}
+
+static enum exchange_result bad_body(struct exchange *x, const char *why)
+{
+	return x->answered ? exchange_end(x, CLOSE_REQUEST_REFUSED, false)
+	                   : exchange_deny(x, 400, DENIED_BY_REQUEST, why, NULL);
+}
+
 static enum exchange_result chunked_body(struct exchange *x, struct slice bytes, size_t *used)
 {
 	struct shard *s = x->conn->shard;
@@ -343,6 +368,7 @@ static enum exchange_result chunked_body(struct exchange *x, struct slice bytes,
 	struct slice rest = bytes;
 	for (bool more = true; more;) {
 		struct slice data;
+		const char *why;
 		switch (http_chunked_next(&x->up.chunks, &rest, &data)) {
 		case HTTP_CHUNK_DATA:
 			x->up.bytes += data.len;
@@ -353,7 +379,11 @@ static enum exchange_result chunked_body(struct exchange *x, struct slice bytes,
 			buf_append_slice(&frame, data);
 			buf_append_slice(&frame, SLICE("\r\n"));
 			break;
-		case HTTP_CHUNK_END: /* the trailer section stays here: RFC 9110 6.5.1 */
+		case HTTP_CHUNK_END:
+			why = trailer_fault(x);
+			if (why != NULL) {
+				return bad_body(x, why);
+			}
 			x->up.done = true;
 			http_chunk_end(&frame, NULL);
 			more = false;
@@ -362,9 +392,7 @@ static enum exchange_result chunked_body(struct exchange *x, struct slice bytes,
 			more = false;
 			break;
 		case HTTP_CHUNK_BAD:
-			return x->answered ? exchange_end(x, CLOSE_REQUEST_REFUSED, false)
-			                   : exchange_deny(x, 400, DENIED_BY_REQUEST,
-			                                   x->up.chunks.bad, NULL);
+			return bad_body(x, x->up.chunks.bad);
 		}
 		/* Small chunks grow by their new framing: on with what there is. */
 		more = more && frame.len < sizeof(s->frame) / 2;
