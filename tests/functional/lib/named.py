@@ -41,9 +41,30 @@ class Named(backends.Server):
                     self.faults.append(e)
 
 
-def balanced(name, pki, servers, **options):
+class HttpNamed(Named):
+    """The same for HTTP, with connections that are kept: /healthz is answered with `health`, everything else with its name."""
+
+    def answer(self, peer):
+        rest = b""
+        while True:
+            while b"\r\n\r\n" not in rest:
+                got = peer.recv(4096)
+                if not got:
+                    return
+                rest += got
+            head, rest = rest.split(b"\r\n\r\n", 1)
+            if head.startswith(b"GET /healthz "):
+                self.note(head)
+                peer.sendall(self.health)
+                return
+            with self.changed:
+                self.visits += 1
+            peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(self.name), self.name.encode()))
+
+
+def balanced(name, pki, servers, mode="tcp", **options):
     """A service with these servers: addresses, or maps."""
-    return {**service(name, pki, "-", "none"), "upstream": {"servers": servers, **options}}
+    return service(name, pki, {"servers": servers, **options}, "none", mode=mode)
 
 
 def who(address, name):
