@@ -5,8 +5,8 @@
  * possession of the key is proven before anyone judges (design, section 3).
  *
  * GnuTLS 3.7.9 facts held here: ALPN and versions are set in the PRE hook of the ClientHello (in post_client_hello
- * they are ignored); after GNUTLS_E_AGAIN go on until pull met EAGAIN; TLS 1.2 resumption and all tickets are off, 0-RTT
- * never on; renegotiation is answered with no_renegotiation and the end.
+ * they are ignored); after GNUTLS_E_AGAIN go on until pull met EAGAIN; servers give no tickets and resume nothing, 0-RTT
+ * is never on; renegotiation is answered with no_renegotiation and the end.
  *
  * Thread: the worker of its connection. */
 #pragma once
