@@ -16,7 +16,7 @@
  *   417  an Expect that is not 100-continue
  *
  * A response is bad for the same reasons (without those of targets, Host and Expect), for a status outside of 100-599, and for
- * Transfer-Encoding or Content-Length on 1xx and 204. */
+ * Transfer-Encoding or Content-Length (but 0) on 1xx and 204. */
 #include "http/head.h"
 
 #include "http/head_private.h"

@@ -212,10 +212,12 @@ enum http_parsed http_response_meaning(struct http_head *head, enum http_verb ve
 	}
 	read_persistence(head, &found);
 	if (head->status < 200 || head->status == 204) {
-		/* RFC 9112 6.1, RFC 9110 8.6: must not be sent; who believes them waits for a body that never comes. */
-		if (head->framing != HTTP_NO_BODY) {
+		/* RFC 9112 6.1, RFC 9110 8.6: must not be sent; who believes them waits for a body that never comes. A length of 0
+		 * promises none, and widespread frameworks send it with each 204. */
+		if (head->framing == HTTP_CHUNKED || head->length > 0) {
 			return http_bad(head, 400, "a body's framing where there is none");
 		}
+		head->framing = HTTP_NO_BODY;
 		return HTTP_DONE;
 	}
 	if (verb == HTTP_HEAD || head->status == 304) {
