@@ -168,11 +168,39 @@ static size_t pick_of(struct upstream *upstream, bool backup, const struct upstr
 	}
 }
 
-size_t upstream_pick(struct upstream *upstream, struct upstream_tried *tried, uint64_t now_ns)
+static size_t pick_of_all(struct upstream *upstream, const struct upstream_tried *tried,
+                          uint64_t now_ns)
 {
 	size_t i = pick_of(upstream, false, tried, now_ns);
-	if (i == UPSTREAM_NOBODY) {
-		i = pick_of(upstream, true, tried, now_ns);
+	return i != UPSTREAM_NOBODY ? i : pick_of(upstream, true, tried, now_ns);
+}
+
+/* Whoever failed has moved on to its next address: "localhost" is two, and often only one of them answers. */
+static bool try_addresses(const struct upstream *upstream, struct upstream_tried *tried)
+{
+	bool any = false;
+	tried->rounds++;
+	for (size_t i = 0; i < upstream->count; i++) {
+		struct server *server = &upstream->servers[i];
+		if (server->literal || !was_tried(tried, i)) {
+			continue;
+		}
+		pthread_mutex_lock(&server->lock);
+		bool more = server->address_count > tried->rounds;
+		pthread_mutex_unlock(&server->lock);
+		if (more) {
+			tried->bits[i / 64] &= ~(UINT64_C(1) << i % 64);
+			any = true;
+		}
+	}
+	return any;
+}
+
+size_t upstream_pick(struct upstream *upstream, struct upstream_tried *tried, uint64_t now_ns)
+{
+	size_t i = pick_of_all(upstream, tried, now_ns);
+	if (i == UPSTREAM_NOBODY && try_addresses(upstream, tried)) {
+		i = pick_of_all(upstream, tried, now_ns);
 	}
 	if (i != UPSTREAM_NOBODY) {
 		tried->bits[i / 64] |= UINT64_C(1) << i % 64;
@@ -280,7 +308,19 @@ bool upstream_is_up(const struct upstream *upstream, size_t i)
 
 /* --- after a reload --- */
 
-static void inherit_server(struct server *server, struct server *old)
+static void inherit_address(struct server *server, struct server *old)
+{
+	pthread_mutex_lock(&old->lock);
+	struct address current = old->addresses[old->address];
+	pthread_mutex_unlock(&old->lock);
+	for (size_t i = 0; i < server->address_count; i++) {
+		if (address_equal(&server->addresses[i], &current)) {
+			server->address = i;
+		}
+	}
+}
+
+static void inherit_failures(struct server *server, struct server *old)
 {
 	pthread_mutex_lock(&old->lock);
 	server->doublings = old->doublings;
@@ -305,8 +345,9 @@ void upstream_inherit(struct upstream *upstream, const struct upstream *old)
 			if (strcmp(server->name, same->name) != 0) {
 				continue;
 			}
+			inherit_address(server, same);
 			if (upstream->config->failures != 0) {
-				inherit_server(server, same);
+				inherit_failures(server, same);
 			}
 			/* Without checks nobody would take it in again. */
 			atomic_init(&server->down, upstream->config->check.at.line != 0 &&

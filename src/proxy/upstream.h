@@ -29,6 +29,7 @@ struct upstream;
 /* Servers that one request or connection has tried. Zero to begin with. */
 struct upstream_tried {
 	uint64_t bits[UPSTREAM_SERVERS_MAX / 64];
+	unsigned rounds; /* so many times those with several addresses were given another chance */
 };
 
 /* Errors go to `diag`: an address that cannot be parsed or resolved, certificates, keys and CAs of its `tls`.
@@ -41,14 +42,15 @@ const struct config_upstream *upstream_config(const struct upstream *upstream);
 const char *upstream_owner(const struct upstream *upstream);
 size_t upstream_count(const struct upstream *upstream);
 
-/* What `old` knows about the same servers (same owner, same address as configured) is known here, too: a reload must not
- * send anybody to a server that is known to be down. Main thread, before any worker has `upstream`. */
+/* What `old` knows about the same servers (same owner, same address as configured) is known here, too: who is down, and which of
+ * its addresses works. A reload must not send anybody to a server that is known to be down. Main thread, before any worker has `upstream`. */
 void upstream_inherit(struct upstream *upstream, const struct upstream *old);
 
 /* The next server in turn (weighted round robin, or the one with the fewest connections for its weight) among those
- * that are up and were not tried; then backups in the same way. UPSTREAM_NOBODY: none is left; one that is out by
- * failures alone is not tried before its back-off is over, then by one connection at a time, until upstream_succeeded()
- * or upstream_failed() tells how that went or 10 s have passed. Marks it in `tried`. Any worker. */
+ * that are up and were not tried; then backups in the same way; then, once for each further address, servers with several of
+ * them. UPSTREAM_NOBODY: none is left; one that is out by failures alone is not tried before its back-off is over, then by one
+ * connection at a time, until upstream_succeeded() or upstream_failed() tells how that went or 10 s have passed. Marks it in
+ * `tried`. Any worker. */
 size_t upstream_pick(struct upstream *upstream, struct upstream_tried *tried, uint64_t now_ns);
 /* A connection to it is in use (requests, in http mode), or no more: for least-connections. Any worker. */
 void upstream_use(struct upstream *upstream, size_t i);

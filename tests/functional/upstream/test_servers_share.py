@@ -99,10 +99,9 @@ def test_without_any_server_clients_are_refused_until_one_is_back(start, named):
 
 
 def test_a_host_names_next_address_is_tried(start, named):
-    """localhost is [::1], too, where nobody listens: whichever is first, the clients get through."""
+    """localhost is [::1], too, where nobody listens: whichever is first, nobody notices."""
     one = named("one")
-    _, address = start(["localhost:%s" % one.address.rsplit(":", 1)[1]], failures=3, back_off="10ms")
-    procs.wait_for(lambda: who(address, "api") == "one", "the address where somebody listens")
+    _, address = start(["localhost:%s" % one.address.rsplit(":", 1)[1]])
     assert served(address, "api", 4) == ["one"] * 4
 
 

@@ -1,6 +1,7 @@
 /* Whose turn it is: by weight and exactly so, around servers that are out, with a clock that only the test moves. */
 #include "proxy/upstream.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,7 +46,7 @@ static struct upstream *make(enum balance_mode balance, const int *weights, size
 
 static size_t pick(struct upstream *upstream, uint64_t now_ns)
 {
-	struct upstream_tried tried = {{0}};
+	struct upstream_tried tried = {.rounds = 0};
 	return upstream_pick(upstream, &tried, now_ns);
 }
 
@@ -118,7 +119,7 @@ static void a_dead_servers_turns_are_shared_by_weight(void)
 static void nobody_is_tried_twice(void)
 {
 	struct upstream *upstream = MAKE(BALANCE_ROUND_ROBIN, 3, 1, -1, 2);
-	struct upstream_tried tried = {{0}};
+	struct upstream_tried tried = {.rounds = 0};
 	unsigned seen = 0;
 	for (size_t k = 0; k < 4; k++) {
 		size_t i = upstream_pick(upstream, &tried, 1);
@@ -129,6 +130,83 @@ static void nobody_is_tried_twice(void)
 	}
 	CU_ASSERT_EQUAL(upstream_pick(upstream, &tried, 1), UPSTREAM_NOBODY);
 	upstream_free(&upstream);
+}
+
+/* --- from many workers --- */
+
+#define THREADS 4
+#define PICKS 10000
+
+struct crowd {
+	struct upstream *upstream;
+	unsigned counts[SERVERS_MAX];
+};
+
+static void *pick_many(void *arg)
+{
+	struct crowd *crowd = arg;
+	for (size_t k = 0; k < PICKS; k++) {
+		size_t i = pick(crowd->upstream, 1);
+		if (i < SERVERS_MAX) { /* CUnit is not for threads: what is missing shows in the sum */
+			crowd->counts[i]++;
+			upstream_use(crowd->upstream, i);
+			upstream_succeeded(crowd->upstream, i);
+			upstream_release(crowd->upstream, i);
+		}
+	}
+	return NULL;
+}
+
+static void shares_are_exact_over_all_workers(void)
+{
+	struct upstream *upstream = MAKE(BALANCE_ROUND_ROBIN, 5, 2, 1);
+	struct crowd crowds[THREADS] = {{0}};
+	pthread_t threads[THREADS];
+	for (size_t t = 0; t < THREADS; t++) {
+		crowds[t].upstream = upstream;
+		CU_ASSERT_EQUAL_FATAL(pthread_create(&threads[t], NULL, pick_many, &crowds[t]), 0);
+	}
+	unsigned counts[SERVERS_MAX] = {0};
+	for (size_t t = 0; t < THREADS; t++) {
+		pthread_join(threads[t], NULL);
+		for (size_t i = 0; i < SERVERS_MAX; i++) {
+			counts[i] += crowds[t].counts[i];
+		}
+	}
+	CU_ASSERT_EQUAL(counts[0], THREADS * PICKS * 5 / 8);
+	CU_ASSERT_EQUAL(counts[1], THREADS * PICKS * 2 / 8);
+	CU_ASSERT_EQUAL(counts[2], THREADS * PICKS * 1 / 8);
+	upstream_free(&upstream);
+}
+
+static void *probe_once(void *arg)
+{
+	struct crowd *crowd = arg;
+	size_t i = pick(crowd->upstream, 1 + SECOND);
+	crowd->counts[0] = i == 0;
+	return NULL;
+}
+
+static void of_many_workers_one_probes(void)
+{
+	for (size_t round = 0; round < 50; round++) {
+		struct upstream *upstream = MAKE(BALANCE_ROUND_ROBIN, 1);
+		fail(upstream, 0, 3, 1);
+		struct crowd crowds[THREADS] = {{0}};
+		pthread_t threads[THREADS];
+		unsigned probes = 0;
+		for (size_t t = 0; t < THREADS; t++) {
+			crowds[t].upstream = upstream;
+			CU_ASSERT_EQUAL_FATAL(
+				pthread_create(&threads[t], NULL, probe_once, &crowds[t]), 0);
+		}
+		for (size_t t = 0; t < THREADS; t++) {
+			pthread_join(threads[t], NULL);
+			probes += crowds[t].counts[0];
+		}
+		CU_ASSERT_EQUAL(probes, 1);
+		upstream_free(&upstream);
+	}
 }
 
 /* --- least connections --- */
@@ -371,6 +449,8 @@ static const struct unit_test tests[] = {
 	{"turns are spread evenly", turns_are_spread_evenly},
 	{"a dead server's turns are shared by weight", a_dead_servers_turns_are_shared_by_weight},
 	{"nobody is tried twice", nobody_is_tried_twice},
+	{"shares are exact over all workers", shares_are_exact_over_all_workers},
+	{"of many workers one probes", of_many_workers_one_probes},
 	{"the least used is next", the_least_used_is_next},
 	{"use counts by weight", use_counts_by_weight},
 	{"idle servers take turns", idle_servers_take_turns},

@@ -219,6 +219,40 @@ static void a_failure_moves_on_to_the_next_address(void)
 	upstream_free(&upstream);
 }
 
+static void every_address_is_tried_and_the_other_servers_before(void)
+{
+	struct upstream *upstream = MAKE("localhost:80", "127.0.0.1:81");
+	const struct address found[] = {literal("127.0.0.7:80"), literal("127.0.0.8:80"),
+	                                literal("127.0.0.9:80")};
+	static const char *const wanted[] = {"127.0.0.7:80", "127.0.0.1:81", "127.0.0.8:80",
+	                                     "127.0.0.9:80"};
+	struct upstream_tried tried = {.rounds = 0};
+	upstream_readdress(upstream, 0, found, 3);
+	for (size_t k = 0; k < 4; k++) {
+		size_t i = upstream_pick(upstream, &tried, 1);
+		CU_ASSERT_FATAL(i < 2);
+		CU_ASSERT(is_at(upstream, i, wanted[k]));
+		upstream_failed(upstream, i, 1);
+	}
+	CU_ASSERT_EQUAL(upstream_pick(upstream, &tried, 1), UPSTREAM_NOBODY);
+	CU_ASSERT_EQUAL(upstream_pick(upstream, &tried, 1), UPSTREAM_NOBODY);
+	upstream_free(&upstream);
+}
+
+static void a_reload_keeps_the_address_that_works(void)
+{
+	struct upstream *old = MAKE("localhost:80");
+	struct upstream *new = MAKE("localhost:80");
+	const struct address found[] = {literal("127.0.0.7:80"), literal("127.0.0.8:80")};
+	upstream_readdress(old, 0, found, 2);
+	upstream_readdress(new, 0, found, 2);
+	upstream_failed(old, 0, 1);
+	upstream_inherit(new, old);
+	CU_ASSERT(is_at(new, 0, "127.0.0.8:80"));
+	upstream_free(&new);
+	upstream_free(&old);
+}
+
 static void more_addresses_than_are_kept_do_no_harm(void)
 {
 	struct upstream *upstream = MAKE("localhost:80");
@@ -282,6 +316,9 @@ static const struct unit_test tests[] = {
          the_address_in_use_stays_while_it_is_an_answer},
 	{"a name that is lost keeps its address", a_name_that_is_lost_keeps_its_address},
 	{"a failure moves on to the next address", a_failure_moves_on_to_the_next_address},
+	{"every address is tried, and the other servers before",
+         every_address_is_tried_and_the_other_servers_before},
+	{"a reload keeps the address that works", a_reload_keeps_the_address_that_works},
 	{"more addresses than are kept do no harm", more_addresses_than_are_kept_do_no_harm},
 	{"a closed port is told", a_closed_port_is_told},
 	{"a dead back end is told once in a while", a_dead_back_end_is_told_once_in_a_while},
