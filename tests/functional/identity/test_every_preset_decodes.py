@@ -222,15 +222,15 @@ def test_traefik(ask, who):
 
 def test_azion(ask, who):
     fields, facts, name = ask("azion")
-    assert decode.url_pem(fields["ssl-client-cert"]) == decode.url_pem(fields["ssl-client-escaped-cert"]) == [facts.der]
-    assert fields["ssl-client-fingerprint"] == facts.sha1
-    assert decode.dn(fields["ssl-client-i-dn"])[::-1] == ISSUER
-    assert decode.dn(fields["ssl-client-s-dn"])[::-1] == facts.subject
-    assert unquote_to_bytes(fields["ssl-client-s-dn-parsed"]) == facts.common
-    assert int(fields["ssl-client-serial"].replace(":", ""), 16) == SERIAL
-    assert (fields["ssl-client-v-start"], fields["ssl-client-v-end"]) == moments(facts, "%Y%m%d%H%M%S")
+    assert decode.url_pem(fields["azion-ssl-client-cert"]) == decode.url_pem(fields["azion-ssl-client-escaped-cert"]) == [facts.der]
+    assert fields["azion-ssl-client-fingerprint"] == facts.sha1
+    assert decode.dn(fields["azion-ssl-client-i-dn"])[::-1] == ISSUER
+    assert decode.dn(fields["azion-ssl-client-s-dn"])[::-1] == facts.subject
+    assert unquote_to_bytes(fields["azion-ssl-client-s-dn-parsed"]) == facts.common
+    assert int(fields["azion-ssl-client-serial"].replace(":", ""), 16) == SERIAL
+    assert (fields["azion-ssl-client-v-start"], fields["azion-ssl-client-v-end"]) == moments(facts, "%Y%m%d%H%M%S")
     left = (facts.after - datetime.now(timezone.utc)).days
-    assert int(fields["ssl-client-v-remain"]) == max(0, left)
+    assert int(fields["azion-ssl-client-v-remain"]) == max(0, left)
 
 
 def test_only_and_names(ask, who):
@@ -287,7 +287,7 @@ def test_nobody_omitted(proxy, recorder, preset):
 
 STATUS = {"xfcc": {"x-forwarded-client-cert-verified": "NONE"}, "nginx": {"ssl-client-verify": "NONE"},
           "azure": {"x-client-certificate-verified": "NONE"}, "traefik": {"x-forwarded-tls-client-cert-verified": "NONE"},
-          "azion": {"ssl-client-verify": "NONE"},
+          "azion": {"azion-ssl-client-verify": "NONE"},
           "akamai": {"client-to-edge-http-auth": "validation-status=none;class=no_certificate"},
           "x-ssl": {"x-ssl-verify": "NONE", "x-ssl-present": "0", "x-ssl-verified": "0", "x-ssl-class": "no_certificate"}}
 

@@ -382,19 +382,19 @@ static void azion_writes_its_variables(void)
 	struct identity identity = good();
 	write_preset("azion", ABSENT_DEFAULT, &identity);
 	CU_ASSERT_EQUAL(count_lines(), 11);
-	CU_ASSERT_STRING_EQUAL(value_of("ssl-client-verify"), "SUCCESS");
-	CU_ASSERT_STRING_EQUAL(value_of("ssl-client-fingerprint"),
+	CU_ASSERT_STRING_EQUAL(value_of("azion-ssl-client-verify"), "SUCCESS");
+	CU_ASSERT_STRING_EQUAL(value_of("azion-ssl-client-fingerprint"),
 	                       "0a1b000000000000000000000000000000000000");
-	CU_ASSERT_STRING_EQUAL(value_of("ssl-client-i-dn"), "CN=Partner A CA");
-	CU_ASSERT_STRING_EQUAL(value_of("ssl-client-s-dn"), "CN=acme-7,O=Acme,C=DE");
-	CU_ASSERT_STRING_EQUAL(value_of("ssl-client-s-dn-parsed"), "acme-7");
-	CU_ASSERT_STRING_EQUAL(value_of("ssl-client-serial"), "A1:0B");
-	CU_ASSERT_STRING_EQUAL(value_of("ssl-client-v-start"), "20260813083000");
-	CU_ASSERT_STRING_EQUAL(value_of("ssl-client-v-end"), "20261221083005");
-	CU_ASSERT_STRING_EQUAL(value_of("ssl-client-v-remain"), "30");
+	CU_ASSERT_STRING_EQUAL(value_of("azion-ssl-client-i-dn"), "CN=Partner A CA");
+	CU_ASSERT_STRING_EQUAL(value_of("azion-ssl-client-s-dn"), "CN=acme-7,O=Acme,C=DE");
+	CU_ASSERT_STRING_EQUAL(value_of("azion-ssl-client-s-dn-parsed"), "acme-7");
+	CU_ASSERT_STRING_EQUAL(value_of("azion-ssl-client-serial"), "A1:0B");
+	CU_ASSERT_STRING_EQUAL(value_of("azion-ssl-client-v-start"), "20260813083000");
+	CU_ASSERT_STRING_EQUAL(value_of("azion-ssl-client-v-end"), "20261221083005");
+	CU_ASSERT_STRING_EQUAL(value_of("azion-ssl-client-v-remain"), "30");
 	identity = expired();
 	write_preset("azion", ABSENT_DEFAULT, &identity);
-	CU_ASSERT_STRING_EQUAL(value_of("ssl-client-v-remain"), "0");
+	CU_ASSERT_STRING_EQUAL(value_of("azion-ssl-client-v-remain"), "0");
 }
 
 /* --- unverified data --- */
@@ -486,7 +486,7 @@ static void none_says_so_in_the_status_alone(void)
 	write_preset("traefik", ABSENT_NONE, &identity);
 	CU_ASSERT_STRING_EQUAL(written, "X-Forwarded-Tls-Client-Cert-Verified: NONE\r\n");
 	write_preset("azion", ABSENT_NONE, &identity);
-	CU_ASSERT_STRING_EQUAL(written, "ssl-client-verify: NONE\r\n");
+	CU_ASSERT_STRING_EQUAL(written, "azion-ssl-client-verify: NONE\r\n");
 }
 
 static void rfc9440_can_only_omit(void)
@@ -553,20 +553,38 @@ static void names_rename(void)
 static void two_headers_of_one_name_are_refused(void)
 {
 	struct setup s;
-	setup_of(&s, "nginx");
+	setup_of(&s, "azion");
+	add_name(&s, "azion-ssl-client-serial", "SSL_Client_Cert");
 	struct config_identity both[2] = {s.identity, s.identity};
-	both[1].preset.text = TEXT("azion");
+	both[0].preset.text = TEXT("nginx");
+	both[0].names.count = 0;
 	s.service.identities = both;
 	s.service.identity_count = 2;
-	CU_ASSERT_STRING_EQUAL(
-		error_of(&s), "the header ssl-client-verify of preset azion is one of preset nginx "
-			      "already: leave one out with `only`, or rename it with `names`");
-	struct config_text only[] = {{TEXT("ssl-client-serial"), {6, 1}}};
-	both[1].only = (struct config_texts){only, 1, {6, 1}};
+	CU_ASSERT_STRING_EQUAL(error_of(&s),
+	                       "the header SSL_Client_Cert of preset azion is one of preset nginx "
+	                       "already: leave one out with `only`, or rename it with `names`");
+	struct config_text only[] = {{TEXT("ssl-client-verify"), {6, 1}}};
+	both[0].only = (struct config_texts){only, 1, {6, 1}};
 	CU_ASSERT_STRING_EQUAL(error_of(&s), "");
-	add_name(&s, "ssl-client-serial", "SSL_Client_Cert");
-	both[1].names = s.identity.names;
-	CU_ASSERT(strstr(error_of(&s), "already") != NULL);
+}
+
+static void all_presets_stand_side_by_side(void)
+{
+	struct setup s;
+	setup_of(&s, "nginx");
+	struct config_identity all[PRESET_COUNT];
+	for (size_t i = 0; i < PRESET_COUNT; i++) {
+		all[i] = s.identity;
+		all[i].preset.text = (char *)presets[i].word;
+	}
+	s.service.identities = all;
+	s.service.identity_count = PRESET_COUNT;
+	CU_ASSERT_STRING_EQUAL(error_of(&s), "");
+	struct identity identity = good();
+	write_of(&s, &identity);
+	for (size_t i = 0; i < TABLE_COUNT; i++) {
+		CU_ASSERT_STRING_NOT_EQUAL(value_of(table[i].name), "(absent)");
+	}
 }
 
 static void custom_headers_cannot_take_a_presets_name(void)
@@ -806,7 +824,7 @@ static void certificates_that_are_too_long_are_left_out(void)
 		{"azure", "X-ARR-ClientCert"},
 		{"akamai", "Client-to-Edge-HTTP-Auth: certificate"},
 		{"traefik", "X-Forwarded-Tls-Client-Cert"},
-		{"azion", "ssl-client-cert"},
+		{"azion", "azion-ssl-client-cert"},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		write_preset(cases[i].preset, ABSENT_DEFAULT, &identity);
@@ -976,6 +994,7 @@ static const struct unit_test tests[] = {
 	{"only takes what is named", only_takes_what_is_named},
 	{"names rename", names_rename},
 	{"two headers of one name are refused", two_headers_of_one_name_are_refused},
+	{"all presets stand side by side", all_presets_stand_side_by_side},
 	{"custom headers cannot take a preset's name", custom_headers_cannot_take_a_presets_name},
 	{"attributes belong to akamai", attributes_belong_to_akamai},
 	{"no value leaves its line", no_value_leaves_its_line},
