@@ -17,6 +17,9 @@ struct identity_headers {
 	struct header items[];
 };
 
+/* No status is longer: there is always room for it. */
+#define IDENTITY_STATUS_MAX 256
+
 void identity_omit(struct identity_omitted *omitted, const char *name)
 {
 	if (omitted->count < IDENTITY_OMITTED_MAX) {
@@ -297,7 +300,9 @@ void identity_headers_write(const struct identity_headers *headers, struct buf *
 		const struct header *header = &headers->items[i];
 		struct identity_value v = {
 			.identity = identity, .use = &header->use, .omitted = omitted};
-		buf_init_fixed(&v.out, room, sizeof(room));
+		size_t left = out->len < IDENTITY_TOTAL_MAX ? IDENTITY_TOTAL_MAX - out->len : 0;
+		left = left < IDENTITY_STATUS_MAX ? IDENTITY_STATUS_MAX : left;
+		buf_init_fixed(&v.out, room, left < sizeof(room) ? left : sizeof(room));
 		if (!render(header, &v)) {
 			continue;
 		}

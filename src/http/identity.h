@@ -17,6 +17,8 @@
 #include "config/config.h"
 
 #define IDENTITY_VALUE_MAX 8000 /* nginx and many others take 8 KiB a line */
+#define IDENTITY_TOTAL_MAX \
+	32000 /* of all values together: 4 times 8 KiB is what nginx takes of a head */
 #define IDENTITY_OMITTED_MAX 8
 #define IDENTITY_EVENT_ID_HEADER "X-TLS-Event-Id" /* unless the service calls it something else */
 

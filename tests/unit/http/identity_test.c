@@ -973,7 +973,31 @@ static void the_page_lists_the_table(void)
 	CU_ASSERT_EQUAL(row, TABLE_COUNT);
 }
 
+static void all_values_together_are_bounded(void)
+{
+	static uint8_t heavy[5500];
+	struct setup s;
+	setup_of(&s, "nginx");
+	struct config_identity all[PRESET_COUNT];
+	for (size_t i = 0; i < PRESET_COUNT; i++) {
+		all[i] = s.identity;
+		all[i].preset.text = (char *)presets[i].word;
+	}
+	s.service.identities = all;
+	s.service.identity_count = PRESET_COUNT;
+	struct identity identity = expired();
+	identity.der = slice_of(heavy, sizeof(heavy));
+	size_t bytes = strlen(write_of(&s, &identity));
+	CU_ASSERT(bytes > IDENTITY_TOTAL_MAX / 2);
+	CU_ASSERT(bytes < IDENTITY_TOTAL_MAX + TABLE_COUNT * 300);
+	CU_ASSERT(omitted.count > 0);
+	for (size_t i = 0; i < TABLE_COUNT; i++) {
+		CU_ASSERT(!table[i].status || strcmp(value_of(table[i].name), "(absent)") != 0);
+	}
+}
+
 static const struct unit_test tests[] = {
+	{"all values together are bounded", all_values_together_are_bounded},
 	{"rfc9440 writes structured fields", rfc9440_writes_structured_fields},
 	{"x-ssl writes as HAProxy users do", x_ssl_writes_as_haproxy_users_do},
 	{"years that two digits cannot tell have four", years_that_two_digits_cannot_tell_have_four},
