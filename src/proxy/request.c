@@ -180,13 +180,13 @@ static enum exchange_result open_link(struct exchange *x)
 	return EXCHANGE_STAYS;
 }
 
-/* A client whose link is its own stays with its server. */
+/* A client whose link is its own stays with its server, as long as that is up. */
 static size_t choose_server(struct exchange *x)
 {
 	if (x->own_link != NULL && link_upstream(x->own_link) == x->upstream) {
 		size_t i = link_server(x->own_link);
 		uint64_t bit = UINT64_C(1) << i % 64;
-		if ((x->tried.bits[i / 64] & bit) == 0) {
+		if ((x->tried.bits[i / 64] & bit) == 0 && upstream_is_up(x->upstream, i)) {
 			x->tried.bits[i / 64] |= bit;
 			return i;
 		}
