@@ -453,12 +453,19 @@ static void reset(struct exchange *x)
 	x->up_broken = x->link_flushing = false;
 }
 
+/* A server may answer before it has read all of a request. What it still waits for would be the next request: another client's. */
+static bool request_went(const struct exchange *x)
+{
+	return x->up.done && !x->up_broken && x->head_off == x->head.len &&
+	       x->rest_off == x->rest.len && !x->link_flushing;
+}
+
 enum exchange_result exchange_over(struct exchange *x)
 {
 	struct conn *c = x->conn;
 	exchange_record(x);
 	bool last = x->last || x->client_eof || c->shard->draining || !x->up.done;
-	exchange_release_link(x, x->up.done && x->down_body.done && !x->link_close);
+	exchange_release_link(x, request_went(x) && x->down_body.done && !x->link_close);
 	reset(x);
 	x->state = EXCHANGE_IDLE;
 	if (last) {

@@ -142,8 +142,8 @@ static enum exchange_result final_head(struct exchange *x, const struct http_hea
 	x->status = head->status;
 	x->link_close = head->close;
 	x->last |= c->shard->draining || !x->up.done; /* nobody waits for the rest of an upload */
-	if (x->retriable) {
-		x->retriable = false;
+	x->retriable = false;
+	if (x->head_off == x->head.len) { /* else exchange_write_link() does it, once all of it went */
 		buf_release(&x->head);
 		buf_init(&x->head, SIZE_MAX);
 		x->head_off = 0;
