@@ -5,9 +5,11 @@ import ssl
 
 from lib import clients, message
 
+RAW_MAX = 1024 * 1024
+
 
 class Http(clients.Tls):
-    """A connection. `end` says how it ended: "closed" with close_notify, "cut" without."""
+    """A connection. `end` says how it ended: "closed" with close_notify, "cut" without; `raw` has the first MiB that came."""
 
     def __init__(self, address, name, client=None, **more):
         super().__init__(address, name, client, **more)
@@ -36,7 +38,8 @@ class Http(clients.Tls):
             return b""
         if not got:
             self.end = "closed"
-        self.raw += got
+        if len(self.raw) < RAW_MAX:
+            self.raw += got
         return got
 
     def one(self, verb="GET"):

@@ -6,6 +6,8 @@ import threading
 from lib import message, procs
 from lib.backends import Server
 
+RAW_MAX = 1024 * 1024
+
 
 def answer(body=b"", status="200 OK", **fields):
     """A response with Content-Length; `_` in the name of a field stands for `-`."""
@@ -21,7 +23,7 @@ def reflect(request):
 
 
 class Connection:
-    """One connection of the proxy. `raw` is all that came since forget()."""
+    """One connection of the proxy. `raw` is what came since forget(), the first MiB of it."""
 
     def __init__(self, peer, lock):
         self.peer, self.lock, self.raw, self.requests, self.ended = peer, lock, b"", [], False
@@ -35,7 +37,8 @@ class Connection:
         except ConnectionError:
             got = b""
         with self.lock:
-            self.raw += got
+            if len(self.raw) < RAW_MAX:
+                self.raw += got
             self.lock.notify_all()
         return got
 
