@@ -1,6 +1,7 @@
 #include "proxy/exchange.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include "base/bug.h"
@@ -205,10 +206,8 @@ static bool may_read(const struct exchange *x)
 	if (x->client_eof || x->closing || x->state == EXCHANGE_ANSWER) {
 		return false;
 	}
-	if (x->state == EXCHANGE_IDLE || x->state == EXCHANGE_HEAD) {
-		return true;
-	}
-	return x->in_off == x->in.len && x->rest_off == x->rest.len && !x->up_broken;
+	return x->state == EXCHANGE_HEAD ||
+	       (x->in_off == x->in.len && x->rest_off == x->rest.len && !x->up_broken);
 }
 
 static enum exchange_result read_head(struct exchange *x, struct slice bytes, size_t *used)
@@ -269,6 +268,17 @@ static enum exchange_result use_waiting(struct exchange *x)
 	return EXCHANGE_STAYS;
 }
 
+/* What was used is not kept: a client that never stops in between two requests would fill the memory with them. */
+static void drop_used(struct exchange *x)
+{
+	size_t left = x->in.len - x->in_off;
+	if (x->in_off > 0) {
+		memmove(x->in.data, x->in.data + x->in_off, left);
+		buf_truncate(&x->in, left);
+		x->in_off = 0;
+	}
+}
+
 /* New bytes, in the worker's scratch memory: used from there if nothing waits before them. */
 static enum exchange_result take(struct exchange *x, const uint8_t *data, size_t len)
 {
@@ -283,6 +293,7 @@ static enum exchange_result take(struct exchange *x, const uint8_t *data, size_t
 		return EXCHANGE_STAYS;
 	}
 	bool waited = x->in_off < x->in.len;
+	drop_used(x);
 	buf_append(&x->in, data + used, len - used);
 	if (x->in.err != E_OK) {
 		return exchange_end(x, CLOSE_INTERNAL_ERROR, false);
@@ -344,6 +355,17 @@ static enum exchange_result pump(struct exchange *x)
 
 /* --- waiting --- */
 
+/* What waits in `in` waits for nobody else: its turn was over. */
+static bool can_go_on(const struct exchange *x)
+{
+	if (x->in_off == x->in.len) {
+		return false;
+	}
+	return x->state == EXCHANGE_IDLE ||
+	       (x->state == EXCHANGE_ACTIVE && !x->up.done && !x->up_broken &&
+	        x->head_off == x->head.len && x->rest_off == x->rest.len);
+}
+
 void exchange_wait(struct exchange *x)
 {
 	struct conn *c = x->conn;
@@ -363,8 +385,7 @@ void exchange_wait(struct exchange *x)
 	}
 	watch(x);
 	/* What is buffered raises no event. */
-	bool next = x->state == EXCHANGE_IDLE && x->in_off < x->in.len;
-	if (((read && input_unread(&c->input) > 0) || next) && !ev_is_active(&x->again)) {
+	if (((read && input_unread(&c->input) > 0) || can_go_on(x)) && !ev_is_active(&x->again)) {
 		ev_timer_set(&x->again, 0, 0);
 		ev_timer_start(c->shard->loop, &x->again);
 	}
