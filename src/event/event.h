@@ -56,7 +56,7 @@ struct request_event {
 	char id[ID_MAX + 1];
 	const char *connection;   /* id of the handshake */
 	bool denied;              /* action request-denied; outcome failure */
-	enum denied_by denied_by; /* with `denied`: route, authority or request */
+	enum denied_by denied_by; /* with `denied`: verify, route, authority or request */
 	const char *detail;       /* with `denied`: a few words, static; NULL */
 	int64_t start_us, end_us; /* head complete; last byte of the answer */
 	uint64_t duration_ns;

@@ -36,7 +36,10 @@ static void put_event(struct encoder *e, const struct request_event *request)
 		put_literal(e, FIELD_EVENT_ACTION, "request");
 		put_string(e, FIELD_EVENT_OUTCOME, request->status != 0 ? "success" : "unknown");
 	}
-	put_string(e, FIELD_EVENT_REASON, denied_by_name(request->denied_by));
+	/* As the handshake's, if that is why. */
+	put_string(e, FIELD_EVENT_REASON,
+	           request->denied_by == DENIED_BY_VERIFY ? peer_class_row(request->class)->name
+	                                                  : denied_by_name(request->denied_by));
 	put_u64(e, FIELD_EVENT_SEVERITY, severity(request->denied_by));
 	put_time(e, FIELD_EVENT_START, request->start_us);
 	put_time(e, FIELD_EVENT_END, request->end_us);

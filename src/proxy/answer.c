@@ -98,14 +98,6 @@ enum exchange_result exchange_answer(struct exchange *x, unsigned status, const 
 	return answer(x, status, event_id, NULL, keep);
 }
 
-enum exchange_result exchange_answer_denial(struct exchange *x)
-{
-	const struct conn *c = x->conn;
-	const char *location = c->service->config->redirect.text;
-	unsigned status = location != NULL ? 302 : c->service->status[c->client.class];
-	return answer(x, status, c->id, location, false);
-}
-
 /* --- the record --- */
 
 static bool submit(struct exchange *x, struct request_event *event)
@@ -141,32 +133,50 @@ static struct slice query_of(const struct exchange *x, struct slice query)
 	               : slice_of(NULL, 0);
 }
 
+/* False: it is not on the record. */
+static bool record_denial(struct exchange *x, struct request_event *event,
+                          const struct http_head *head)
+{
+	event->denied = true;
+	event->start_us = clock_wall_us();
+	if (head != NULL) {
+		event->method = head->method;
+		event->host = head->host;
+		event->path = head->path;
+		event->query = query_of(x, head->query);
+	}
+	return submit(x, event);
+}
+
 enum exchange_result exchange_deny(struct exchange *x, unsigned status, enum denied_by by,
                                    const char *detail, const struct http_head *head)
 {
 	struct conn *c = x->conn;
 	const char *id = c->id;
-	struct request_event event = {
-		.denied = true,
-		.denied_by = by,
-		.detail = detail,
-		.start_us = clock_wall_us(),
-		.status = status,
-	};
-	if (head != NULL) {
-		event.method = head->method;
-		event.host = head->host;
-		event.path = head->path;
-		event.query = query_of(x, head->query);
-	}
+	struct request_event event = {.denied_by = by, .detail = detail, .status = status};
 	/* Who asked for what is somebody else's is always told; who cannot speak HTTP, where it is asked for. */
 	bool wanted = by != DENIED_BY_REQUEST || c->service->config->requests != REQUESTS_NONE;
-	if (wanted && submit(x, &event)) {
+	if (wanted && record_denial(x, &event, head)) {
 		id = event.id;
 	}
 	free(x->note.text);
 	x->note = (struct request_note){0};
 	return answer(x, status, id, NULL, false);
+}
+
+enum exchange_result exchange_answer_denial(struct exchange *x, const struct http_head *head)
+{
+	const struct conn *c = x->conn;
+	const char *location = c->service->config->redirect.text;
+	struct request_event event = {
+		.denied_by = DENIED_BY_VERIFY,
+		.detail = peer_class_row(c->client.class)->sentence,
+		.status = location != NULL ? 302 : c->service->status[c->client.class],
+	};
+	if (c->service->config->requests != REQUESTS_NONE) {
+		record_denial(x, &event, head);
+	}
+	return answer(x, event.status, c->id, location, false);
 }
 
 bool exchange_note(struct exchange *x, const struct http_head *head)

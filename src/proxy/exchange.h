@@ -173,8 +173,9 @@ enum exchange_result exchange_write_link(struct exchange *x);
  * still to come. */
 enum exchange_result exchange_answer(struct exchange *x, unsigned status, const char *event_id,
                                      bool keep);
-/* answer.c: a denial of the handshake: by status of its class, or a redirect. */
-enum exchange_result exchange_answer_denial(struct exchange *x);
+/* answer.c: a denial of the handshake: by status of its class, or a redirect, with the handshake's id. The request is recorded if the
+ * service wants that. */
+enum exchange_result exchange_answer_denial(struct exchange *x, const struct http_head *head);
 /* answer.c: records a refusal (always for authority and route), then answers; the connection ends. head NULL: it could not be read. */
 enum exchange_result exchange_deny(struct exchange *x, unsigned status, enum denied_by by,
                                    const char *detail, const struct http_head *head);

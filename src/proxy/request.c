@@ -477,7 +477,7 @@ enum exchange_result exchange_request(struct exchange *x, const struct http_head
 	x->state = EXCHANGE_ACTIVE;
 	x->start_ns = clock_mono_ns();
 	if (c->client.denied) {
-		return exchange_answer_denial(x);
+		return exchange_answer_denial(x, head);
 	}
 	const char *fault = authority_fault(x, head);
 	if (fault != NULL) {
