@@ -82,8 +82,11 @@ static void on_sweep(struct ev_loop *loop, struct ev_timer *timer, int events)
 {
 	(void)events;
 	struct pool *pool = timer->data;
-	while (pool->oldest != NULL && ev_now(loop) - pool->oldest->since >= POOL_IDLE_S) {
-		drop(pool->oldest);
+	struct idle *idle = pool->oldest;
+	while (idle != NULL && ev_now(loop) - idle->since >= POOL_IDLE_S) {
+		struct idle *younger = idle->younger;
+		drop(idle);
+		idle = younger;
 	}
 	if (pool->oldest == NULL) {
 		ev_timer_stop(loop, timer);
@@ -162,8 +165,11 @@ void pool_put(struct pool *pool, struct link **link)
 
 void pool_clear(struct pool *pool)
 {
-	while (pool->oldest != NULL) {
-		drop(pool->oldest);
+	struct idle *idle = pool->oldest;
+	while (idle != NULL) {
+		struct idle *younger = idle->younger;
+		drop(idle);
+		idle = younger;
 	}
 	ev_timer_stop(pool->loop, &pool->sweep);
 }
