@@ -115,8 +115,9 @@ static enum http_framing framing_down(struct exchange *x, const struct http_head
 {
 	*length = head->length;
 	switch (head->framing) {
-	case HTTP_NO_BODY: /* of HEAD and 304 the length is that of another answer */
-		return content_length(head, length) ? HTTP_LENGTH : HTTP_NO_BODY;
+	case HTTP_NO_BODY: /* of HEAD and 304 the length is that of another answer; RFC 9110 8.6: of 204 there is none */
+		return head->status != 204 && content_length(head, length) ? HTTP_LENGTH
+		                                                           : HTTP_NO_BODY;
 	case HTTP_LENGTH:
 		return HTTP_LENGTH;
 	default:
@@ -141,7 +142,7 @@ static enum exchange_result final_head(struct exchange *x, const struct http_hea
 	x->answered = true;
 	x->status = head->status;
 	x->link_close = head->close;
-	x->last |= c->shard->draining || !x->up.done; /* nobody waits for the rest of an upload */
+	x->last = exchange_is_last(x) || !x->up.done; /* nobody waits for the rest of an upload */
 	x->retriable = false;
 	if (x->head_off == x->head.len) { /* else exchange_write_link() does it, once all of it went */
 		buf_release(&x->head);
