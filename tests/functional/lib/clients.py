@@ -176,6 +176,7 @@ class Tls:
             context.minimum_version = context.maximum_version = exact
         if client is not None:
             context.load_cert_chain(client.chain_file, client.key_file)
+        self.adjust(context)
         if address.startswith("unix:"):
             raw = socket.socket(socket.AF_UNIX)
             raw.settimeout(patience or procs.PATIENCE)
@@ -192,6 +193,9 @@ class Tls:
         except BaseException:
             raw.close()
             raise
+
+    def adjust(self, context):
+        """For whoever wants another context."""
 
     def __enter__(self):
         return self

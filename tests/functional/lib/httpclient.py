@@ -18,6 +18,10 @@ class Http(clients.Tls):
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.rest, self.end, self.raw = b"", None, b""
 
+    def adjust(self, context):
+        # OpenSSL 3 takes a connection that was cut off for one that ended, if Python lets it.
+        context.options &= ~getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
+
     def send(self, data):
         self.socket.sendall(data if isinstance(data, bytes) else data.encode("latin-1"))
 
@@ -33,7 +37,9 @@ class Http(clients.Tls):
             return b""
         try:
             got = self.socket.recv(65536)
-        except (ssl.SSLEOFError, ConnectionError):
+        except (ssl.SSLError, ConnectionError) as e:
+            if isinstance(e, ssl.SSLError) and "EOF" not in str(e):
+                raise
             self.end = "cut"
             return b""
         if not got:
