@@ -77,8 +77,11 @@ static enum exchange_result answer(struct exchange *x, unsigned status, const ch
 {
 	struct conn *c = x->conn;
 	struct buf out;
+	if (x->server != UPSTREAM_NOBODY) {
+		x->note.upstream = upstream_name(x->upstream, x->server);
+	}
 	exchange_release_link(x, false);
-	x->last |= !keep || c->shard->draining;
+	x->last = exchange_is_last(x) || !keep;
 	x->end_reason = keep ? x->end_reason : CLOSE_REQUEST_REFUSED;
 	x->state = EXCHANGE_ANSWER;
 	x->status = status;
@@ -194,8 +197,12 @@ bool exchange_note(struct exchange *x, const struct http_head *head)
 	if (text == NULL) {
 		return false;
 	}
-	x->note = (struct request_note){text,           head->method.len, head->host.len,
-	                                head->path.len, query.len,        clock_wall_us()};
+	x->note = (struct request_note){.text = text,
+	                                .method_len = head->method.len,
+	                                .host_len = head->host.len,
+	                                .path_len = head->path.len,
+	                                .query_len = query.len,
+	                                .start_us = clock_wall_us()};
 	for (size_t i = 0; i < 4; i++) {
 		if (parts[i].len > 0) {
 			memcpy(text, parts[i].data, parts[i].len);
@@ -218,8 +225,8 @@ void exchange_record(struct exchange *x)
 		.status = x->status,
 		.request_bytes = x->up.bytes,
 		.response_bytes = x->down_body.bytes,
-		.upstream =
-			x->server == UPSTREAM_NOBODY ? NULL : upstream_name(x->upstream, x->server),
+		.upstream = x->server == UPSTREAM_NOBODY ? note->upstream
+	                                                 : upstream_name(x->upstream, x->server),
 		.method = slice_of(at, note->method_len),
 		.host = slice_of(at + note->method_len, note->host_len),
 		.path = slice_of(at + note->method_len + note->host_len, note->path_len),

@@ -76,6 +76,9 @@ void conn_free(struct conn *c)
 
 void conn_close(struct conn *c, enum close_reason reason)
 {
+	if (c->http != NULL) {
+		exchange_record(c->http);
+	}
 	connection_end_record(c, reason,
 	                      reason == CLOSE_PARK_TIMEOUT || reason == CLOSE_JOURNAL_FAILED);
 	/* What we or the client cut short must not look complete to the back end. */

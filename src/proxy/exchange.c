@@ -481,11 +481,17 @@ static bool request_went(const struct exchange *x)
 	       x->rest_off == x->rest.len && !x->link_flushing;
 }
 
+bool exchange_is_last(const struct exchange *x)
+{
+	const struct conn *c = x->conn;
+	return x->last || x->client_eof || c->shard->draining || c->snapshot != c->shard->snapshot;
+}
+
 enum exchange_result exchange_over(struct exchange *x)
 {
 	struct conn *c = x->conn;
 	exchange_record(x);
-	bool last = x->last || x->client_eof || c->shard->draining || !x->up.done;
+	bool last = exchange_is_last(x) || !x->up.done;
 	exchange_release_link(x, request_went(x) && x->down_body.done && !x->link_close);
 	reset(x);
 	x->state = EXCHANGE_IDLE;
@@ -499,6 +505,7 @@ enum exchange_result exchange_over(struct exchange *x)
 enum exchange_result exchange_end(struct exchange *x, enum close_reason reason, bool proper)
 {
 	struct conn *c = x->conn;
+	exchange_record(x); /* one that was cut off was asked for all the same */
 	exchange_release_link(x, false);
 	x->end_reason = reason;
 	if (proper && exchange_sent(x)) {

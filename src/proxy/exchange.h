@@ -60,6 +60,7 @@ struct request_note {
 	char *text; /* method, host, path and query, one after the other */
 	size_t method_len, host_len, path_len, query_len;
 	int64_t start_us;
+	const char *upstream; /* whose link we gave up for an answer of our own; NULL */
 };
 
 struct exchange {
@@ -142,6 +143,8 @@ enum exchange_result { EXCHANGE_STAYS, EXCHANGE_GONE };
 enum exchange_result exchange_send(struct exchange *x, const void *data, size_t len);
 /* Nothing waits for the client. */
 bool exchange_sent(const struct exchange *x);
+/* No further request is served on this connection: the client or we said so, the worker drains, or another configuration came into force. */
+bool exchange_is_last(const struct exchange *x);
 /* The answer was passed on whole: the next request, or the end. */
 enum exchange_result exchange_over(struct exchange *x);
 /* Ends the connection. `proper`: close_notify first, and what is on its way arrives; else the client sees that it was cut off. */
@@ -179,7 +182,7 @@ enum exchange_result exchange_answer_denial(struct exchange *x, const struct htt
 /* answer.c: records a refusal (always for authority and route), then answers; the connection ends. head NULL: it could not be read. */
 enum exchange_result exchange_deny(struct exchange *x, unsigned status, enum denied_by by,
                                    const char *detail, const struct http_head *head);
-/* answer.c: the request event of an exchange that is over, if the service wants one. */
+/* answer.c: the request event of an exchange that is over or cut off, if the service wants one; once. */
 void exchange_record(struct exchange *x);
 /* answer.c: keeps what that event needs. False: out of memory. */
 bool exchange_note(struct exchange *x, const struct http_head *head);
