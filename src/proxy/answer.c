@@ -136,6 +136,18 @@ static struct slice query_of(const struct exchange *x, struct slice query)
 	               : slice_of(NULL, 0);
 }
 
+/* What exchange_note() kept. */
+static void put_note(struct request_event *event, const struct request_note *note)
+{
+	const char *at = note->text;
+	event->start_us = note->start_us;
+	event->method = slice_of(at, note->method_len);
+	event->host = slice_of(at + note->method_len, note->host_len);
+	event->path = slice_of(at + note->method_len + note->host_len, note->path_len);
+	event->query = slice_of(at + note->method_len + note->host_len + note->path_len,
+	                        note->query_len);
+}
+
 /* False: it is not on the record. */
 static bool record_denial(struct exchange *x, struct request_event *event,
                           const struct http_head *head)
@@ -147,6 +159,9 @@ static bool record_denial(struct exchange *x, struct request_event *event,
 		event->host = head->host;
 		event->path = head->path;
 		event->query = query_of(x, head->query);
+	} else if (x->note.text != NULL) { /* refused in its body */
+		put_note(event, &x->note);
+		event->request_bytes = x->up.bytes;
 	}
 	return submit(x, event);
 }
@@ -218,21 +233,15 @@ void exchange_record(struct exchange *x)
 	if (note->text == NULL) {
 		return;
 	}
-	const char *at = note->text;
 	struct request_event event = {
-		.start_us = note->start_us,
 		.duration_ns = clock_mono_ns() - x->start_ns,
 		.status = x->status,
 		.request_bytes = x->up.bytes,
 		.response_bytes = x->down_body.bytes,
 		.upstream = x->server == UPSTREAM_NOBODY ? note->upstream
 	                                                 : upstream_name(x->upstream, x->server),
-		.method = slice_of(at, note->method_len),
-		.host = slice_of(at + note->method_len, note->host_len),
-		.path = slice_of(at + note->method_len + note->host_len, note->path_len),
-		.query = slice_of(at + note->method_len + note->host_len + note->path_len,
-	                          note->query_len),
 	};
+	put_note(&event, note);
 	submit(x, &event);
 	free(x->note.text);
 	x->note = (struct request_note){0};

@@ -465,6 +465,15 @@ static enum exchange_result choose(struct exchange *x, const struct http_head *h
 	return EXCHANGE_STAYS;
 }
 
+/* Where every request is to be recorded, one that cannot be is not begun; nor does a client that asks on and on fill the memory while
+ * the disk is slow. */
+static bool can_be_recorded(const struct exchange *x)
+{
+	const struct shard *s = x->conn->shard;
+	return x->conn->service->config->requests != REQUESTS_ALL ||
+	       (!s->paused && journal_healthy(s->shared->journal));
+}
+
 enum exchange_result exchange_request(struct exchange *x, const struct http_head *head,
                                       struct slice bytes, size_t *used)
 {
@@ -478,6 +487,9 @@ enum exchange_result exchange_request(struct exchange *x, const struct http_head
 	x->start_ns = clock_mono_ns();
 	if (c->client.denied) {
 		return exchange_answer_denial(x, head);
+	}
+	if (!can_be_recorded(x)) {
+		return exchange_answer(x, 503, c->id, false);
 	}
 	const char *fault = authority_fault(x, head);
 	if (fault != NULL) {

@@ -75,3 +75,34 @@ def test_our_own_answer_names_the_back_end_that_failed(proxy, address, recorder)
     event = event_of(proxy, "/bad")
     assert event["http"]["response"]["status_code"] == 502
     assert event["server"]["address"] == recorder.address
+
+
+def test_one_that_is_refused_in_its_body_is_told_by_its_path(proxy, address, recorder):
+    with Http(address, "web.example") as one:
+        one.send(request("/chunks", "web.example", "POST", fields={"Transfer-Encoding": "chunked"}) + b"3\r\nabc\r\n")
+        one.send_what_is_taken(b"x\r\n")
+        assert one.response().status == 400
+    event, = proxy.wait_action("request-denied", 1, lambda e: e["url"].get("path") == "/chunks")
+    assert event["http"]["request"]["method"] == "POST" and event["http"]["request"]["body"]["bytes"] == 3
+
+
+def test_what_cannot_be_recorded_is_not_passed_on(proxy, address, recorder, tmp_path):
+    with Http(address, "web.example") as one, Http(address, "web.example") as other:
+        assert one.ask("/before").status == 200
+        assert other.ask("/before").status == 200
+        with fault.Injection(proxy.pid, "fdatasync,fsync,pwrite64,pwritev:error=EIO", tmp_path):
+            assert one.ask("/notices").status == 200
+            proxy.wait_log("the journal cannot be written")
+            recorder.forget()
+            got = other.ask("/unrecorded")
+            assert got.status == 503 and got.value("Connection") == "close"
+            assert recorder.requests == []
+
+        def served():
+            try:
+                with Http(address, "web.example") as again:
+                    return again.ask("/after").status == 200
+            except OSError:
+                return False
+        procs.wait_for(served, "a client that is served again", pause=0.2)
+    proxy.wait_action("request", 1, lambda e: e["url"]["path"] == "/notices")
