@@ -254,6 +254,27 @@ enum link_io link_flush(struct link *link)
 	return LINK_DONE;
 }
 
+/* One record. LINK_AGAIN: it was taken, and is the last that is for now. */
+static enum link_io write_record(struct link *link, const void *data, size_t len, size_t *n)
+{
+	len = len < LINK_RECORD_BYTES ? len : LINK_RECORD_BYTES;
+	switch (tls_session_write(link->tls, data, len, n)) {
+	case TLS_DONE:
+		break;
+	case TLS_AGAIN_READ:
+	case TLS_AGAIN_WRITE:
+		if (keep_tail(link, data, len)) {
+			*n = len;
+			return LINK_AGAIN;
+		}
+		link->write_broken = true;
+		break;
+	default:
+		link->write_broken = true;
+	}
+	return link->write_broken ? LINK_RESET : LINK_DONE;
+}
+
 enum link_io link_write(struct link *link, const void *data, size_t len, size_t *n)
 {
 	BUG_IF(link->state != LINK_OPEN || link->shut);
@@ -261,27 +282,14 @@ enum link_io link_write(struct link *link, const void *data, size_t len, size_t 
 		return write_plain(link, data, len, n);
 	}
 	enum link_io io = link_flush(link);
-	if (io != LINK_DONE) {
-		return io;
+	size_t all = 0;
+	while (io == LINK_DONE && all < len) {
+		size_t one = 0;
+		io = write_record(link, (const uint8_t *)data + all, len - all, &one);
+		all += one;
 	}
-	len = len < LINK_RECORD_BYTES ? len : LINK_RECORD_BYTES;
-	size_t moved = 0;
-	switch (tls_session_write(link->tls, data, len, &moved)) {
-	case TLS_DONE:
-		break;
-	case TLS_AGAIN_READ:
-	case TLS_AGAIN_WRITE:
-		if (keep_tail(link, data, len)) {
-			moved = len;
-			break;
-		}
-		link->write_broken = true;
-		break;
-	default:
-		link->write_broken = true;
-	}
-	*n = moved;
-	return link->write_broken ? LINK_RESET : LINK_DONE;
+	*n = all;
+	return io == LINK_AGAIN && all > 0 ? LINK_DONE : io;
 }
 
 enum link_io link_shut(struct link *link)

@@ -108,14 +108,14 @@ class Program:
         self.log.close()
 
 
-def gnutls_serv(folder, server, ca, version=None):
+def gnutls_serv(folder, server, ca, version=None, *more):
     """Echoes; wants a client certificate of `ca`."""
     port = procs.free_port()
     command = ["gnutls-serv", "--echo", "--port", str(port), "--x509certfile", str(server.chain_file), "--x509keyfile",
                str(server.key_file), "--x509cafile", str(ca), "--require-client-cert"]
     if version:
         command += ["--priority", f"NORMAL:-VERS-ALL:+VERS-TLS{version}"]
-    return Program(folder, f"gnutls-serv-{port}", command, f"127.0.0.1:{port}")
+    return Program(folder, f"gnutls-serv-{port}", command + list(more), f"127.0.0.1:{port}")
 
 
 def s_server(folder, server, ca=None, version=None, *more):

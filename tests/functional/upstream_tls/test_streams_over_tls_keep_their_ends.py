@@ -233,6 +233,77 @@ def test_a_slow_upstream_holds_the_client_back(own_proxies, pki, identity, versi
         server.close()
 
 
+def attempt(call, argument):
+    """None: not now."""
+    try:
+        return call(argument)
+    except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+        return None
+
+
+def gate_to(address, open_):
+    """Passes bytes on to a server on TCP, those that go there only while `open_` is set."""
+    host, port = address.rsplit(":", 1)
+
+    def handle(peer, _):
+        with socket.create_connection((host, int(port)), procs.PATIENCE) as server:
+            def back():
+                try:
+                    while data := server.recv(65536):
+                        peer.sendall(data)
+                except OSError:
+                    pass  # the test is over
+            thread = threading.Thread(target=back, daemon=True)
+            thread.start()
+            while open_.wait(procs.PATIENCE) and (data := peer.recv(65536)):
+                server.sendall(data)
+            server.shutdown(socket.SHUT_WR)
+            thread.join(procs.PATIENCE)
+    return handle
+
+
+@pytest.mark.parametrize("version", ["1.2", "1.3"])
+def test_a_server_that_wants_short_records_gets_every_byte(own_proxies, pki, identity, folder, tmp_path, version):
+    """RFC 8449: a record that waits for the socket carries less than was handed over. Unix sockets have short buffers."""
+    ours, open_ = pki.leaf("edge-client", pki.dev), threading.Event()
+    server = tb.gnutls_serv(tmp_path, identity, pki.root.chain_file, version, "--recordsize", "600", "--crlf")
+    gate = backends.Server(gate_to(server.address, open_), f"unix:{folder}/gate-{version}")
+    try:
+        made = service("short", pki, gate.address)
+        made["upstream"]["tls"] = tb.upstream_tls(pki, ours)
+        address = f"unix:{folder}/short-{version}"
+        own_proxies([address], [made])
+        # It echoes lines of text.
+        content, got = b"".join(os.urandom(50).hex().encode() + b"\n" for _ in range(20_000)), []
+        open_.set()
+        with clients.Tls(address, "short.example", pki.client("good")) as one:
+            assert one.ask() == b"ping\n"
+            open_.clear()
+            one.socket.settimeout(0)
+            sent = [0]
+
+            def more():
+                """Sends as much as goes, and gives how much that is by now."""
+                while sent[0] < len(content) and attempt(one.socket.send, content[sent[0]:sent[0] + 4096]) is not None:
+                    sent[0] += 4096
+                return sent[0]
+            procs.wait_for(lambda: 0 < more() == more(), "back-pressure", pause=0.5)
+            assert sent[0] < len(content)
+            open_.set()
+
+            def all_is_back():
+                more()
+                while part := attempt(one.socket.recv, MIB):
+                    got.append(part)
+                return sum(map(len, got)) >= len(content)
+            procs.wait_for(all_is_back, lambda: f"{len(content)} bytes, not {sum(map(len, got))}")
+        assert hashlib.sha256(b"".join(got)).digest() == hashlib.sha256(content).digest()
+    finally:
+        open_.set()
+        gate.close()
+        server.close()
+
+
 def test_the_proxy_header_goes_before_tls(own_proxies, pki, identity):
     """Whom the back end talks to is told in clear (haproxy: proxy-protocol.txt, 2.2), then TLS begins."""
     headers = []
