@@ -24,10 +24,13 @@ static const char *authority_fault(const struct exchange *x, const struct http_h
 	if (mode == SNI_HOST_OFF) {
 		return NULL;
 	}
-	if (mode == SNI_HOST_EXACT && !http_equal_fold(head->host, c->client.server_name)) {
+	/* RFC 1034 3.1: a dot at its end says that the name is complete; a server name has none (RFC 6066 3). */
+	struct slice host = head->host;
+	host.len -= host.len > 1 && host.data[host.len - 1] == '.';
+	if (mode == SNI_HOST_EXACT && !http_equal_fold(host, c->client.server_name)) {
 		return "the host is not the server name of the handshake";
 	}
-	const struct service *service = snapshot_match(c->snapshot, c->listener, head->host);
+	const struct service *service = snapshot_match(c->snapshot, c->listener, host);
 	if (service == NULL) {
 		return "no service takes this host";
 	}
@@ -63,7 +66,7 @@ static enum exchange_result write_head(struct exchange *x, const struct http_hea
 		.forwarded_for = slice_text(c->client.node),
 	};
 	struct buf path = {0};
-	if (route != NULL && route->config->rewrite.text != NULL) {
+	if (route != NULL && route->config->rewrite.text != NULL && head->path.data[0] == '/') {
 		buf_init(&path, SIZE_MAX);
 		buf_append_text(&path, route->config->rewrite.text);
 		buf_append(&path, head->path.data + route->path_len,

@@ -90,7 +90,7 @@ const struct route *routes_at(const struct routes *routes, size_t i)
 	return &routes->items[i];
 }
 
-/* --- the most generous reading of a path --- */
+/* --- how else a path could be read --- */
 
 static int hex(uint8_t c)
 {
@@ -101,60 +101,63 @@ static int hex(uint8_t c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* One pass of percent-decoding; decodes to what some back end would see. */
-static size_t decode(uint8_t *to, struct slice from)
+/* One pass of percent-decoding, in place; decodes to what some back end would see. Some undo the dots alone, before anything else. */
+static size_t decode(uint8_t *path, size_t len, bool dots_alone)
 {
 	size_t n = 0;
-	for (size_t i = 0; i < from.len; i++) {
-		uint8_t c = from.data[i];
-		if (c == '%' && i + 2 < from.len && hex(from.data[i + 1]) >= 0 &&
-		    hex(from.data[i + 2]) >= 0) {
-			c = (uint8_t)(hex(from.data[i + 1]) << 4 | hex(from.data[i + 2]));
-			i += 2;
+	for (size_t i = 0; i < len; i++) {
+		uint8_t c = path[i];
+		if (c == '%' && i + 2 < len && hex(path[i + 1]) >= 0 && hex(path[i + 2]) >= 0) {
+			uint8_t decoded = (uint8_t)(hex(path[i + 1]) << 4 | hex(path[i + 2]));
+			if (!dots_alone || decoded == '.') {
+				c = decoded;
+				i += 2;
+			}
 		}
-		to[n++] = c == '\\' ? '/' : c;
+		path[n++] = c == '\\' ? '/' : c;
 	}
 	return n;
 }
 
-/* Leaves out path parameters (`;x=1` of a segment), merges slashes, resolves `.` and `..` (RFC 3986 5.2.4). In place. */
-static size_t resolve(uint8_t *path, size_t len)
+/* Resolves `.` and `..` (RFC 3986 5.2.4), in place. Some servers take several slashes for one before, some leave out the parameters of
+ * segments (`;x=1`): with either, another segment goes. The path begins with a slash. */
+static size_t resolve(uint8_t *path, size_t len, bool merge, bool strip)
 {
 	size_t n = 0;
-	size_t i = 0;
-	bool open = false; /* the last segment ended with the path, not with a slash */
-	while (i < len) {
-		while (i < len && path[i] == '/') {
-			i++;
-		}
-		size_t start = i;
+	for (size_t i = 0; i < len;) {
+		size_t start = ++i;
 		while (i < len && path[i] != '/') {
 			i++;
 		}
-		const uint8_t *parameter = memchr(path + start, ';', i - start);
-		size_t size = parameter == NULL ? i - start : (size_t)(parameter - (path + start));
-		open = i == len && size > 0;
-		if (size == 0 || (size == 1 && path[start] == '.')) {
-			open = false;
-			continue;
-		}
-		if (size == 2 && path[start] == '.' && path[start + 1] == '.') {
+		size_t size = i - start;
+		const uint8_t *parameter = strip ? memchr(path + start, ';', size) : NULL;
+		size = parameter == NULL ? size : (size_t)(parameter - (path + start));
+		bool dots = size == 2 && memcmp(path + start, "..", 2) == 0;
+		if (dots) {
 			while (n > 0 && path[--n] != '/') {
 			}
-			open = false;
+		}
+		if (dots || (size == 1 && path[start] == '.') || (size == 0 && merge)) {
+			if (i == len) {
+				path[n++] = '/';
+			}
 			continue;
 		}
 		path[n++] = '/';
 		memmove(path + n, path + start, size);
 		n += size;
 	}
-	if (!open) {
-		path[n++] = '/';
-	}
 	return n;
 }
 
 /* --- finding --- */
+
+/* RFC 1034 3.1: the same name, said to be complete. Many back ends drop the dot. */
+static struct slice without_dot(struct slice host)
+{
+	host.len -= host.len > 1 && host.data[host.len - 1] == '.';
+	return host;
+}
 
 static bool host_fits(const char *pattern, struct slice host)
 {
@@ -206,12 +209,33 @@ static bool plain(struct slice path)
 	return true;
 }
 
+/* A reading of the path, and what its dots make of it: do they all lead to `route`? `scratch` has as much room. */
+static bool all_lead_to(const struct route *route, const struct routes *routes, struct slice host,
+                        struct slice reading, uint8_t *scratch)
+{
+	if (find(routes, host, reading) != route) {
+		return false;
+	}
+	for (unsigned how = 0; how < 4; how++) {
+		memcpy(scratch, reading.data, reading.len);
+		size_t len = resolve(scratch, reading.len, (how & 1) != 0, (how & 2) != 0);
+		if (find(routes, host, slice_of(scratch, len)) != route) {
+			return false;
+		}
+	}
+	return true;
+}
+
 bool routes_find(const struct routes *routes, struct slice host, struct slice path,
                  const struct route **out)
 {
 	*out = NULL;
 	if (routes == NULL || routes->count == 0) {
 		return true;
+	}
+	host = without_dot(host);
+	if (slice_equal(path, SLICE("*"))) { /* RFC 9110 9.3.7: the whole server, its root included */
+		path = SLICE("/");
 	}
 	*out = find(routes, host, path);
 	if (plain(path)) {
@@ -220,30 +244,20 @@ bool routes_find(const struct routes *routes, struct slice host, struct slice pa
 	if (path.len >= READING_MAX) {
 		return false;
 	}
-	/* Also decoded twice, as a back end behind another decoding proxy would, and with its parameters but not its dots undone: each
-	 * reading has to lead to the same place. */
-	uint8_t *reading = malloc(path.len + 1);
+	uint8_t *reading = malloc(2 * path.len);
 	if (reading == NULL) {
 		return false;
 	}
-	bool same = true;
-	struct slice now = path;
-	for (int pass = 0; pass < 3 && same; pass++) {
-		size_t len = pass == 0 ? path.len : decode(reading, now);
-		if (pass == 0) {
-			memcpy(reading, path.data, path.len);
-		}
-		now = slice_of(reading, len);
-		same = find(routes, host, now) == *out;
-		uint8_t *resolved = same ? malloc(len + 1) : NULL;
-		if (same && resolved == NULL) {
-			same = false;
-		} else if (same) {
-			memcpy(resolved, reading, len);
-			same = find(routes, host, slice_of(resolved, resolve(resolved, len))) ==
-			       *out;
-		}
-		free(resolved);
+	/* Also decoded twice, as a back end behind another decoding proxy would. */
+	uint8_t *scratch = reading + path.len;
+	memcpy(reading, path.data, path.len);
+	size_t len = path.len;
+	bool same = all_lead_to(*out, routes, host, path, scratch);
+	len = decode(reading, len, true);
+	same = same && all_lead_to(*out, routes, host, slice_of(reading, len), scratch);
+	for (int pass = 0; pass < 2; pass++) {
+		len = decode(reading, len, false);
+		same = same && all_lead_to(*out, routes, host, slice_of(reading, len), scratch);
 	}
 	free(reading);
 	return same;

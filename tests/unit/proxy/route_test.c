@@ -86,7 +86,7 @@ static void no_writing_of_a_path_leads_around_a_route(void)
 		"/%5cadmin/x",       "/%2561dmin/x",       "/x/%252e%252e/admin/x",
 		"/admin/../x",       "/admin/public/../x", "/admin/public/%2e%2e/x",
 		"/admin/%2e%2e/x",   "/admin/health/.",    "/admin/health%00",
-		"/admin/health;x",
+		"/admin/health;x",   "/x/../admin//..",    "/x/%2e%2e/admin/.%2f..",
 	};
 	struct routes *routes = build();
 	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
@@ -108,7 +108,23 @@ static void odd_but_harmless_paths_pass(void)
 	CU_ASSERT_EQUAL(find(routes, "a.example", "/a//b;c=d/%20"), 0);
 	CU_ASSERT_EQUAL(find(routes, "a.example", "/.well-known/x"), 0);
 	CU_ASSERT_EQUAL(find(routes, "a.example", "/admin/a%20b"), 1);
-	CU_ASSERT_EQUAL(find(routes, "a.example", "*"), -1);
+	CU_ASSERT_EQUAL(find(routes, "a.example", "/a//../b/./"), 0);
+	routes_free(&routes);
+}
+
+static void the_whole_server_is_its_root(void)
+{
+	struct routes *routes = build();
+	CU_ASSERT_EQUAL(find(routes, "a.example", "*"), 0); /* RFC 9110 9.3.7 */
+	routes_free(&routes);
+}
+
+static void a_dot_behind_a_host_changes_nothing(void)
+{
+	struct routes *routes = build();
+	CU_ASSERT_EQUAL(find(routes, "other.example.", "/x"), 4); /* RFC 1034 3.1 */
+	CU_ASSERT_EQUAL(find(routes, "a.wild.example.", "/admin/x"), 5);
+	CU_ASSERT_EQUAL(find(routes, ".", "/x"), 0);
 	routes_free(&routes);
 }
 
@@ -123,6 +139,8 @@ static const struct unit_test tests[] = {
 	{"a host goes before none", a_host_goes_before_none},
 	{"no writing of a path leads around a route", no_writing_of_a_path_leads_around_a_route},
 	{"odd but harmless paths pass", odd_but_harmless_paths_pass},
+	{"the whole server is its root", the_whole_server_is_its_root},
+	{"a dot behind a host changes nothing", a_dot_behind_a_host_changes_nothing},
 	{"without routes everything is the service's", without_routes_everything_is_the_services},
 };
 UNIT_MAIN("proxy/route", tests)
