@@ -41,7 +41,8 @@ static enum exchange_result ended(struct exchange *x, bool proper)
 	if (!x->answered && x->answer.len == 0 && x->informational == 0) {
 		return exchange_link_lost(x);
 	}
-	if (!x->answered || x->down_body.framing != HTTP_UNTIL_CLOSE || !proper) {
+	/* A reset that writing was told of reads as a proper end. */
+	if (!x->answered || x->down_body.framing != HTTP_UNTIL_CLOSE || !proper || x->up_broken) {
 		return broken(x, "it ended early");
 	}
 	x->link_close = true;
@@ -212,6 +213,9 @@ static enum exchange_result take_head(struct exchange *x, struct slice bytes)
 	bool kept = x->answer.len > 0;
 	if (kept) {
 		buf_append_slice(&x->answer, bytes);
+		if (x->answer.err != E_OK) {
+			return exchange_end(x, CLOSE_INTERNAL_ERROR, false);
+		}
 		bytes = buf_slice(&x->answer);
 	}
 	size_t off = 0;
