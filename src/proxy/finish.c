@@ -48,8 +48,11 @@ static bool encode(struct conn *c, struct buf *body)
 	if (client_describe_custom(&c->client, c->service, buf_slice(body), &omitted)) {
 		hs->omitted_header_count = omitted.count;
 		buf_reset(body);
-		return event_encode_handshake(body, source, hs) == E_OK;
+		if (event_encode_handshake(body, source, hs) != E_OK) {
+			return false;
+		}
 	}
+	/* After an error the last header may be without its end. */
 	return c->client.fields.err == E_OK;
 }
 
