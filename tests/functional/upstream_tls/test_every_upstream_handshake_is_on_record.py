@@ -203,3 +203,36 @@ def test_a_refused_server_is_in_the_log(own_proxies, pki):
         proxy.wait_log("the last one tried was " + re.escape(server.address) + r": its certificate was refused \(expired\)")
     finally:
         server.close()
+
+
+def test_a_pooled_connection_has_one_at_its_handshake(own_proxies, pki, identity, tmp_path):
+    """Mode http: requests of several clients share a link to the back end, and its event names the first of them."""
+    nginx = tb.NginxTls(tmp_path / "nginx", identity, pki.root.chain_file)
+    try:
+        made = to(pki, "web", nginx.address, client=pki.leaf("edge-client", pki.dev))
+        made["mode"] = "http"
+        proxy, address = start(own_proxies, [made], workers=1)
+        for _ in range(5):
+            got = clients.curl(address, "web.example", "/who", client=pki.client("good"))
+            assert got.stdout.startswith(b"SUCCESS|CN=edge-client"), got
+        ingress = [e["event"]["id"] for e in proxy.since(0, 5)]
+        one, = tb.egress(proxy)
+        assert len(ingress) == 5 and one["tlscribe"]["connection"] == ingress[0]
+    finally:
+        nginx.close()
+
+
+def test_an_untrusted_back_end_is_a_bad_gateway(own_proxies, pki):
+    """Mode http: 502, and the record says why."""
+    server = tb.TlsServer(backends.echo, tb.context(tb.servers_of(pki)["unknown_issuer"]))
+    try:
+        made = to(pki, "web", server.address)
+        made["mode"] = "http"
+        proxy, address = start(own_proxies, [made])
+        got = clients.curl(address, "web.example", "--include", "/", client=pki.client("good"))
+        assert got.stdout.startswith(b"HTTP/1.1 502 "), got
+        one, = tb.egress(proxy)
+        assert one["tlscribe"]["class"] == "unknown_issuer" and one["tlscribe"]["decision"] == "deny"
+        assert server.seen == []
+    finally:
+        server.close()
