@@ -11,6 +11,9 @@
 
 /* Non-fatal results of gnutls_handshake() in a row: warning alerts mostly. */
 #define WARNINGS_MAX 16
+/* Messages without data in a row: tickets, key updates, empty records. GnuTLS itself ends TLS 1.2 at so many empty records; a peer that
+ * sends them faster than they are read would have the worker for itself. */
+#define QUIET_MAX 200
 
 static ssize_t on_pull(gnutls_transport_ptr_t ptr, void *data, size_t len)
 {
@@ -305,6 +308,7 @@ static enum tls_outcome outcome_of(struct tls_session *s, ssize_t ret)
 enum tls_outcome tls_session_read(struct tls_session *s, void *data, size_t len, size_t *moved)
 {
 	ssize_t ret = GNUTLS_E_AGAIN;
+	int quiet = 0;
 	for (int warnings = 0; warnings < WARNINGS_MAX;) {
 		s->starved = false;
 		uint64_t before = s->pulled;
@@ -317,6 +321,10 @@ enum tls_outcome tls_session_read(struct tls_session *s, void *data, size_t len,
 			return TLS_CLOSED;
 		}
 		if (ret == GNUTLS_E_AGAIN && has_more_input(s, before)) {
+			if (++quiet > QUIET_MAX) {
+				ret = GNUTLS_E_TOO_MANY_EMPTY_PACKETS;
+				break;
+			}
 			continue;
 		}
 		if (ret != GNUTLS_E_WARNING_ALERT_RECEIVED) {

@@ -318,6 +318,61 @@ static void requests_for_a_certificate_after_the_handshake_are_refused(void)
 	tls_client_free(&client);
 }
 
+struct flood {
+	size_t len;
+	uint8_t bytes[128 * 1024];
+};
+
+static ssize_t into_flood(gnutls_transport_ptr_t ptr, const void *data, size_t len)
+{
+	struct flood *flood = ptr;
+	CU_ASSERT_FATAL(len <= sizeof(flood->bytes) - flood->len);
+	memcpy(flood->bytes + flood->len, data, len);
+	flood->len += len;
+	return (ssize_t)len;
+}
+
+/* RFC 8446 4.6.1, 5.1: tickets and records of length zero may come at any time, and a server that sends nothing else must not have
+ * the worker for itself. */
+static void a_flood_of_messages_without_data_is_refused(void)
+{
+	static const struct {
+		bool tickets;
+		int messages;
+		enum tls_outcome outcome;
+	} rows[] = {
+		{true, 30, TLS_AGAIN_READ},
+		{true, 300, TLS_FAILED},
+		{false, 150, TLS_AGAIN_READ},
+		{false, 300, TLS_FAILED},
+	};
+	static struct flood flood;
+	struct tls_client *client = pair_client(NULL);
+	struct pair_server server = {.priority = PAIR_13, .tickets = true};
+	pair_server_start(&server);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct pair pair;
+		pair_open(&pair, &server, client, NULL, SLICE(""));
+		CU_ASSERT_TRUE(pair_shake(&pair));
+		CU_ASSERT_EQUAL(pair_settle(&pair), TLS_AGAIN_READ);
+		flood.len = 0;
+		gnutls_transport_set_ptr(pair.server, &flood);
+		gnutls_transport_set_push_function(pair.server, into_flood);
+		for (int n = 0; n < rows[i].messages; n++) {
+			int ret = rows[i].tickets
+			                  ? gnutls_session_ticket_send(pair.server, 1, 0)
+			                  : (int)gnutls_record_send2(pair.server, "", 0, 1, 0);
+			CU_ASSERT_EQUAL_FATAL(ret, 0);
+		}
+		CU_ASSERT_EQUAL_FATAL(send(pair.fds[1], flood.bytes, flood.len, 0),
+		                      (ssize_t)flood.len);
+		CU_ASSERT_EQUAL(pair_settle(&pair), rows[i].outcome);
+		pair_close(&pair);
+	}
+	pair_server_stop(&server);
+	tls_client_free(&client);
+}
+
 /* In TLS 1.3 the client is through before the server has seen its certificate. */
 static void an_alert_after_the_handshake_is_told(void)
 {
@@ -354,6 +409,7 @@ static const struct unit_test tests[] = {
 	{"renegotiation is refused", renegotiation_is_refused},
 	{"requests for a certificate after the handshake are refused",
          requests_for_a_certificate_after_the_handshake_are_refused},
+	{"a flood of messages without data is refused", a_flood_of_messages_without_data_is_refused},
 	{"an alert after the handshake is told", an_alert_after_the_handshake_is_told},
 };
 
