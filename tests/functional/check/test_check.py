@@ -71,9 +71,10 @@ def test_json_says_the_same_for_programs(site, pki):
     assert ca["file"] == str(pki.root.chain_file)
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", ca["not_after"])
     assert 890 <= ca["days_left"] <= 900
-    assert name == {"server_name": "a.example", "service": "a", "verify": "required", "ca_names": True,
+    assert name == {"server_name": "a.example", "service": "a", "mode": "tcp", "verify": "required", "ca_names": True,
                     "tolerate": "none", "profile": "medium", "purpose": "clientAuth", "max_depth": 4,
-                    "upstream": [BACK_END]}
+                    "upstream": {"servers": [{"address": BACK_END, "weight": 1, "backup": False}], "tls": None,
+                                 "proxy_protocol": "none", "host": "keep", "check": None}}
     listener["default"].pop("ca")
     assert listener["default"] == {**name, "server_name": None}
 

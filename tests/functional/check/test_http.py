@@ -15,7 +15,9 @@ def site(tmp_path, pki):
     return Site(tmp_path, [service("a", pki, BACK_END, "optional", mode="http")])
 
 
-def test_every_part_of_mode_http_is_taken_together(site, pki):
+@pytest.fixture
+def full(site, pki):
+    """Every part of mode http, together."""
     tls = {"ca": [pki.root.chain_file], "server_name": "backend.example",
            "certificate": {"chain": pki.server.chain_file, "key": pki.server.key_file}}
     site.config["listeners"][0]["proxy_protocol"] = ["127.0.0.0/8"]
@@ -29,14 +31,55 @@ def test_every_part_of_mode_http_is_taken_together(site, pki):
         "quarantine": {"servers": [BACK_END], "tls": {"verify": "none"}},
         "routes": [{"path": "/admin/", "require": "verified", "upstream": {"servers": [BACK_END], "tls": tls}},
                    {"exact": "/status", "host": "*.a.example"}],
-        "identity_headers": ["rfc9440", {"preset": "x-ssl", "absent": "empty"}],
+        "identity_headers": ["rfc9440", {"preset": "x-ssl", "absent": "empty", "only": ["X-SSL-Verify"],
+                                         "names": {"X-SSL-Verify": "X-Code"}}],
         "headers": {"X-Partner": "{tls.client.x509.subject.common_name}",
                     "X-Claimed": {"value": "{tls.client.x509.subject.common_name}", "unverified": True}},
         "event_id_header": "X-Id", "forwarded": "rfc7239", "requests": "all", "request_query": True,
         "body_limit": "1GiB"})
-    got = site.check("--json")
+    return site
+
+
+def test_every_part_of_mode_http_is_told_to_people(full):
+    got = full.check()
     assert (got.returncode, got.stderr) == (0, "")
-    assert json.loads(got.stdout)["valid"] is True
+    _, told = got.stdout.split("    max depth  4 intermediates\n")
+    assert told == """
+    upstream   127.0.0.1:9000 (weight 2), unix:/run/b.sock (backup); TLS, verified as backend.example, with our certificate; \
+PROXY v2; Host b.example; checked by /healthz
+    quarantine 127.0.0.1:9000; TLS, not verified
+    route      /admin/..., verified clients alone: 127.0.0.1:9000; TLS, verified as backend.example, with our certificate
+    route      *.a.example/status: the upstream
+    headers    rfc9440, x-ssl (only X-SSL-Verify) (X-SSL-Verify is X-Code), X-Partner, X-Claimed (also unverified), X-Id
+    sni host   exact
+    denials    no_certificate 401, else 403
+    requests   all recorded
+  any other name, or none: refused
+""".lstrip("\n")
+
+
+def test_every_part_of_mode_http_is_told_to_programs(full):
+    got = full.check("--json")
+    assert (got.returncode, got.stderr) == (0, "")
+    said = json.loads(got.stdout)
+    assert said["valid"] is True
+    [name] = said["listeners"][0]["names"]
+    tls = {"verify": "required", "server_name": "backend.example", "certificate": True}
+    assert name["mode"] == "http"
+    assert name["upstream"] == {
+        "servers": [{"address": BACK_END, "weight": 2, "backup": False},
+                    {"address": "unix:/run/b.sock", "weight": 1, "backup": True}],
+        "tls": tls, "proxy_protocol": "v2", "host": "b.example", "check": "/healthz"}
+    assert name["quarantine"]["tls"] == {"verify": "none", "server_name": None, "certificate": False}
+    closed, status = name["routes"]
+    assert (closed["path"], closed["require"], closed["upstream"]["tls"]) == ("/admin/", "verified", tls)
+    assert status == {"host": "*.a.example", "path": None, "exact": "/status", "rewrite": None, "require": "nothing",
+                      "upstream": None}
+    assert name["identity_headers"] == [{"preset": "rfc9440", "only": [], "names": {}},
+                                        {"preset": "x-ssl", "only": ["X-SSL-Verify"], "names": {"X-SSL-Verify": "X-Code"}}]
+    assert name["headers"]["X-Claimed"] == {"value": "{tls.client.x509.subject.common_name}", "unverified": True}
+    assert (name["event_id_header"], name["sni_host"], name["requests"]) == ("X-Id", "exact", "all")
+    assert (name["deny"], name["status"], name["redirect"]) == ("http", {"default": 403, "no_certificate": 401}, None)
 
 
 @pytest.mark.parametrize("option, value", [

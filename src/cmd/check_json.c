@@ -1,0 +1,181 @@
+/* The policy for programs. What YAML let in is UTF-8; where a value could not be made, the dump fails and says so. */
+#include <jansson.h>
+#include <stdio.h>
+
+#include "cmd/check.h"
+#include "peer/trust.h"
+#include "policy/tolerate.h"
+
+static json_t *make_anchors(const struct trust *trust, int64_t now_s)
+{
+	json_t *list = json_array();
+	for (size_t i = 0; i < trust_anchor_count(trust); i++) {
+		const struct trust_anchor *anchor = trust_anchor_at(trust, i);
+		char until[CLOCK_TEXT_LEN + 1];
+		json_array_append_new(
+			list, json_pack("{s:s, s:s, s:s, s:I}", "subject", anchor->subject, "file",
+		                        anchor->file, "not_after",
+		                        check_format_time(until, anchor->not_after_s), "days_left",
+		                        (json_int_t)check_days_left(anchor->not_after_s, now_s)));
+	}
+	return list;
+}
+
+static json_t *make_upstream(const struct config_upstream *upstream)
+{
+	json_t *servers = json_array();
+	for (size_t i = 0; i < upstream->server_count; i++) {
+		const struct config_server *server = &upstream->servers[i];
+		json_array_append_new(
+			servers, json_pack("{s:s, s:i, s:b}", "address", server->address.text,
+		                           "weight", (int)server->weight, "backup", server->backup));
+	}
+	json_t *tls = json_null();
+	if (upstream->tls.at.line != 0) {
+		tls = json_pack("{s:s, s:s?, s:b}", "verify",
+		                upstream->tls.verify == UPSTREAM_VERIFY_NONE ? "none" : "required",
+		                "server_name", upstream->tls.server_name.text, "certificate",
+		                upstream->tls.certificate.chain.text != NULL);
+	}
+	return json_pack("{s:o, s:o, s:s, s:s, s:s?}", "servers", servers, "tls", tls,
+	                 "proxy_protocol",
+	                 upstream->proxy_protocol == PROXY_PROTOCOL_V2 ? "v2" : "none", "host",
+	                 upstream->host.text != NULL ? upstream->host.text : "keep", "check",
+	                 upstream->check.at.line != 0 ? upstream->check.path.text : NULL);
+}
+
+static json_t *make_routes(const struct config_service *config)
+{
+	json_t *list = json_array();
+	for (size_t i = 0; i < config->route_count; i++) {
+		const struct config_route *route = &config->routes[i];
+		json_array_append_new(
+			list,
+			json_pack("{s:s?, s:s?, s:s?, s:s?, s:s, s:o}", "host", route->host.text,
+		                  "path", route->path.text, "exact", route->exact.text, "rewrite",
+		                  route->rewrite.text, "require",
+		                  route->require == REQUIRE_VERIFIED ? "verified" : "nothing",
+		                  "upstream",
+		                  route->upstream.at.line != 0 ? make_upstream(&route->upstream)
+		                                               : json_null()));
+	}
+	return list;
+}
+
+static json_t *make_statuses(const struct config_service *config)
+{
+	json_t *map = json_pack("{s:i}", "default", 403);
+	for (size_t i = 0; i < config->status_count; i++) {
+		json_object_set_new(map, config->statuses[i].class.text,
+		                    json_integer(config->statuses[i].status));
+	}
+	return map;
+}
+
+static json_t *make_http(const struct config_service *config)
+{
+	json_t *presets = json_array();
+	for (size_t i = 0; i < config->identity_count; i++) {
+		const struct config_identity *identity = &config->identities[i];
+		json_t *only = json_array();
+		for (size_t n = 0; n < identity->only.count; n++) {
+			json_array_append_new(only, json_string(identity->only.items[n].text));
+		}
+		json_t *names = json_object();
+		for (size_t n = 0; n < identity->names.count; n++) {
+			json_object_set_new(names, identity->names.items[n].name.text,
+			                    json_string(identity->names.items[n].value.text));
+		}
+		json_array_append_new(presets,
+		                      json_pack("{s:s, s:o, s:o}", "preset", identity->preset.text,
+		                                "only", only, "names", names));
+	}
+	json_t *headers = json_object();
+	for (size_t i = 0; i < config->header_count; i++) {
+		const struct config_header *header = &config->headers[i];
+		json_object_set_new(headers, header->name.text,
+		                    json_pack("{s:s, s:b}", "value", header->value.text,
+		                              "unverified", header->unverified));
+	}
+	return json_pack("{s:o, s:o, s:o, s:s, s:s, s:s, s:o, s:s?, s:s}", "routes",
+	                 make_routes(config), "identity_headers", presets, "headers", headers,
+	                 "event_id_header", config->event_id_header.text, "sni_host",
+	                 check_sni_host_names[config->sni_host], "deny",
+	                 config->deny == DENY_HTTP ? "http" : "alert", "status",
+	                 make_statuses(config), "redirect", config->redirect.text, "requests",
+	                 check_requests_names[config->requests]);
+}
+
+static json_t *make_policy(const char *name, const struct service *service, int64_t now_s)
+{
+	const struct config_service *config = service->config;
+	const struct config_client *client = &config->client;
+	char tolerance[CHECK_TOLERANCE_MAX];
+	tolerate_describe(service->tolerate, tolerance, sizeof(tolerance));
+	json_t *policy = json_pack(
+		"{s:s?, s:s, s:s, s:s, s:o, s:b, s:s, s:s, s:s, s:i, s:o}", "server_name", name,
+		"service", config->name.text, "mode", config->mode == MODE_HTTP ? "http" : "tcp",
+		"verify", check_verify_names[client->verify], "ca",
+		make_anchors(service->trust, now_s), "ca_names",
+		client->verify != VERIFY_NONE && client->ca_names, "tolerate", tolerance, "profile",
+		check_profile_names[client->profile], "purpose", client->purpose.text, "max_depth",
+		(int)client->max_depth, "upstream", make_upstream(&config->upstream));
+	if (config->quarantine.at.line != 0 &&
+	    json_object_set_new(policy, "quarantine", make_upstream(&config->quarantine)) != 0) {
+		json_decref(policy);
+		return NULL;
+	}
+	if (config->mode == MODE_HTTP && json_object_update_new(policy, make_http(config)) != 0) {
+		json_decref(policy);
+		return NULL;
+	}
+	return policy;
+}
+
+static json_t *make_listener(const struct listener_routes *routes, int64_t now_s)
+{
+	json_t *names = json_array();
+	for (size_t n = 0; n < routes->name_count; n++) {
+		json_array_append_new(
+			names, make_policy(routes->names[n].name, routes->names[n].service, now_s));
+	}
+	json_t *fallback =
+		routes->fallback == NULL ? json_null() : make_policy(NULL, routes->fallback, now_s);
+	return json_pack("{s:s, s:o, s:o}", "bind", routes->config->bind.text, "names", names,
+	                 "default", fallback);
+}
+
+static json_t *make_complaints(const struct diag *diag)
+{
+	json_t *list = json_array();
+	for (const struct diag_item *item = diag->first; item != NULL; item = item->next) {
+		/* A path may hold bytes that are not UTF-8; JSON cannot show it then. */
+		json_t *file = item->file == NULL ? json_null() : json_string(item->file);
+		json_t *text =
+			item->text == NULL ? json_string("out of memory") : json_string(item->text);
+		json_array_append_new(list,
+		                      json_pack("{s:s, s:o, s:i, s:i, s:o}", "level",
+		                                item->level == DIAG_ERROR ? "error" : "warning",
+		                                "file", file == NULL ? json_null() : file, "line",
+		                                (int)item->at.line, "column", (int)item->at.column,
+		                                "text", text == NULL ? json_null() : text));
+	}
+	return list;
+}
+
+bool check_print_json(const struct snapshot *snapshot, const struct diag *diag, int64_t now_s)
+{
+	json_t *listeners = json_array();
+	for (size_t i = 0; snapshot != NULL && i < snapshot_listener_count(snapshot); i++) {
+		json_array_append_new(listeners,
+		                      make_listener(snapshot_listener(snapshot, i), now_s));
+	}
+	json_t *all = json_pack("{s:b, s:o, s:o}", "valid", snapshot != NULL, "complaints",
+	                        make_complaints(diag), "listeners", listeners);
+	if (all == NULL || json_dumpf(all, stdout, JSON_INDENT(2)) != 0) {
+		json_decref(all);
+		return false;
+	}
+	json_decref(all);
+	return putchar('\n') != EOF;
+}
