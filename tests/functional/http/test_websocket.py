@@ -100,7 +100,7 @@ def test_a_library_s_client_and_server_talk_through_the_proxy(proxy, address, pk
 
     async def talk():
         async with websockets.connect("wss://socket.example/chat?room=1", host=host, port=int(port), ssl=context, max_size=None,
-                                      server_hostname="socket.example", extra_headers={"X-Forwarded-For": "192.0.2.66"}) as one:
+                                      compression=None, server_hostname="socket.example", extra_headers={"X-Forwarded-For": "192.0.2.66"}) as one:
             for text in texts:
                 await one.send(text)
                 assert await one.recv() == text

@@ -1,7 +1,10 @@
 """A client of HTTP/1.1 over TLS that sends the exact bytes it is told to, and reads strictly what comes back."""
 
+import selectors
 import socket
 import ssl
+import threading
+import time
 
 from lib import clients, message
 
@@ -9,21 +12,49 @@ RAW_MAX = 1024 * 1024
 
 
 class Http(clients.Tls):
-    """A connection. `end` says how it ended: "closed" with close_notify, "cut" without; `raw` has the first MiB that came."""
+    """A connection. `end` says how it ended: "closed" with close_notify, "cut" without; `raw` has the first MiB that came. One
+    thread may send while another one reads."""
 
     def __init__(self, address, name, client=None, **more):
         super().__init__(address, name, client, **more)
         self.socket.suppress_ragged_eofs = False
         if self.local is not None:
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        # A TLS session is one thread's at a time, also while the other one waits.
+        self.patience, self.lock = self.socket.gettimeout(), threading.Lock()
+        self.socket.setblocking(False)
         self.rest, self.end, self.raw = b"", None, b""
 
     def adjust(self, context):
         # OpenSSL 3 takes a connection that was cut off for one that ended, if Python lets it.
         context.options &= ~getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
 
+    def whenever(self, what):
+        """Calls `what` each time that the socket is ready, until it is done."""
+        deadline = time.monotonic() + self.patience
+        while True:
+            try:
+                with self.lock:
+                    return what()
+            except ssl.SSLWantReadError:
+                wait = selectors.EVENT_READ
+            except ssl.SSLWantWriteError:
+                wait = selectors.EVENT_WRITE
+            with selectors.DefaultSelector() as selector:
+                selector.register(self.socket, wait)
+                if not selector.select(max(0, deadline - time.monotonic())):
+                    raise TimeoutError(f"nothing happened for {self.patience} s; until then there came {self.raw[-500:]!r}")
+
+    def readable(self, seconds):
+        """Whether something came, waited for that long."""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self.socket, selectors.EVENT_READ)
+            return bool(selector.select(seconds))
+
     def send(self, data):
-        self.socket.sendall(data if isinstance(data, bytes) else data.encode("latin-1"))
+        data = memoryview(data if isinstance(data, bytes) else data.encode("latin-1"))
+        while data:
+            data = data[self.whenever(lambda part=data[:65536]: self.socket.send(part)):]
 
     def send_what_is_taken(self, data):
         """Whoever is refused in the middle may find the connection closed."""
@@ -32,11 +63,23 @@ class Http(clients.Tls):
         except (ssl.SSLError, OSError):
             pass
 
+    def end_side(self, wait=False):
+        """Sends close_notify. True: the other side has not sent its own yet; `wait` for that."""
+        if wait:
+            self.whenever(self.socket.unwrap)
+            return False
+        try:
+            with self.lock:
+                self.socket.unwrap()
+        except ssl.SSLWantReadError:
+            return True
+        return False
+
     def receive(self):
         if self.end is not None:
             return b""
         try:
-            got = self.socket.recv(65536)
+            got = self.whenever(lambda: self.socket.recv(65536))
         except (ssl.SSLError, ConnectionError) as e:
             if isinstance(e, ssl.SSLError) and "EOF" not in str(e):
                 raise
