@@ -87,7 +87,9 @@ def url_pem(text):
     assert re.fullmatch(r"(?:[A-Za-z0-9._~-]|%[0-9A-F]{2})*", text), f"an octet that is not encoded: {text!r}"
     form, strict = unquote_plus(text).encode(), unquote_to_bytes(text)
     assert form == strict and strict.endswith(b"-----\n"), strict[-60:]
-    return [one.public_bytes(Encoding.DER) for one in x509.load_pem_x509_certificates(strict)]
+    found = re.findall(rb"-----BEGIN CERTIFICATE-----\n.*?-----END CERTIFICATE-----\n", strict, re.DOTALL)
+    assert b"".join(found) == strict, "something beside certificates"
+    return [x509.load_pem_x509_certificate(one).public_bytes(Encoding.DER) for one in found]
 
 
 # RFC 4514
