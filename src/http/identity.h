@@ -19,7 +19,8 @@
 #define IDENTITY_VALUE_MAX 8000 /* nginx and many others take 8 KiB a line */
 #define IDENTITY_TOTAL_MAX \
 	32000 /* of all values together: 4 times 8 KiB is what nginx takes of a head */
-#define IDENTITY_OMITTED_MAX 8
+#define IDENTITY_OMITTED_MAX \
+	64 /* more than all presets have; the event says if it had to cut its list */
 #define IDENTITY_EVENT_ID_HEADER "X-TLS-Event-Id" /* unless the service calls it something else */
 
 enum identity_san_type { IDENTITY_SAN_DNS, IDENTITY_SAN_URI, IDENTITY_SAN_EMAIL, IDENTITY_SAN_IP };
