@@ -53,8 +53,8 @@ class AnnouncedHttp(Http):
     def __init__(self, address, name, client=None):
         raw = proxy_protocol.Announced(address, proxy_protocol.v2(("192.0.2.9", 4711), ("198.51.100.1", 443)))
         raw.tls(name, client)
-        self.socket, self.local, self.rest, self.end, self.raw = raw.socket, None, b"", None, b""
-        self.socket.suppress_ragged_eofs = False
+        self.socket, self.local = raw.socket, None
+        self.begin()
 
 
 def cgi(name):

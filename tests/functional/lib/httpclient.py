@@ -17,9 +17,13 @@ class Http(clients.Tls):
 
     def __init__(self, address, name, client=None, **more):
         super().__init__(address, name, client, **more)
-        self.socket.suppress_ragged_eofs = False
         if self.local is not None:
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.begin()
+
+    def begin(self):
+        """On a TLS socket that stands."""
+        self.socket.suppress_ragged_eofs = False
         # A TLS session is one thread's at a time, also while the other one waits.
         self.patience, self.lock = self.socket.gettimeout(), threading.Lock()
         self.socket.setblocking(False)
