@@ -120,6 +120,19 @@ static void check_names(const struct config_identity *config, enum identity_pres
 	}
 }
 
+/* With `only` the status may be left out. */
+static bool is_told(const struct config_identity *config, enum identity_preset preset)
+{
+	for (size_t i = 0; i < identity_row_count(); i++) {
+		const struct identity_row *row = identity_row_at(i);
+		if (row->preset == preset && row->kind == IDENTITY_STATUS &&
+		    is_wanted(config, row->name)) {
+			return true;
+		}
+	}
+	return false;
+}
+
 static unsigned attributes_of(const struct config_identity *config, const char *file,
                               struct diag *diag)
 {
@@ -152,7 +165,7 @@ static unsigned attributes_of(const struct config_identity *config, const char *
 static struct identity_use use_of(const struct config_identity *config, enum identity_preset preset,
                                   const char *file, struct diag *diag)
 {
-	struct identity_use use = {.absent = config->absent};
+	struct identity_use use = {.absent = config->absent, .told = is_told(config, preset)};
 	if (use.absent == ABSENT_DEFAULT) {
 		use.absent = identity_preset_absent(preset);
 	}
@@ -241,6 +254,35 @@ static void add_preset(struct identity_headers *headers, const struct config_ser
 	}
 }
 
+static bool takes_unverified(const struct config_service *service)
+{
+	const struct config_client *client = &service->client;
+	return client->verify != VERIFY_NONE &&
+	       (client->verify == VERIFY_PASSTHROUGH || client->tolerate.mode != TOLERATE_NONE ||
+	        service->quarantine.at.line != 0);
+}
+
+/* A back end that sees a name and nothing of its worth takes it for good. */
+static void warn_of_silence(const struct identity_headers *headers,
+                            const struct config_service *service, const char *file,
+                            struct diag *diag)
+{
+	bool data = false;
+	for (size_t i = 0; i < headers->count; i++) {
+		const struct identity_row *row = headers->items[i].row;
+		/* X-SSL-Present has a status, too, but not of the verification. */
+		if (row->kind == IDENTITY_STATUS && strcmp(row->name, "X-SSL-Present") != 0) {
+			return;
+		}
+		data = true;
+	}
+	if (data && takes_unverified(service)) {
+		diag_warn(diag, file, service->identities[0].at,
+		          "clients that were not verified get in here, too, and none of these "
+		          "headers tells them apart: add one of status (docs/headers.md)");
+	}
+}
+
 int identity_headers_new(struct identity_headers **out, const struct config_service *service,
                          const char *file, struct diag *diag)
 {
@@ -258,6 +300,7 @@ int identity_headers_new(struct identity_headers **out, const struct config_serv
 		identity_headers_free(&headers);
 		return E_INVALID;
 	}
+	warn_of_silence(headers, service, file, diag);
 	*out = headers;
 	return E_OK;
 }
@@ -279,8 +322,10 @@ static bool render(const struct header *header, struct identity_value *v)
 		}
 		return header->row->kind == IDENTITY_DATA || header->row->render(v);
 	}
-	/* What the certificate does not have is absent, too. */
-	bool there = header->row->render(v);
+	/* What the certificate does not have is absent, too; so is what nobody says that it was not verified. */
+	bool hidden =
+		header->row->kind == IDENTITY_DATA && !v->identity->verified && !header->use.told;
+	bool there = !hidden && header->row->render(v);
 	if (v->out.err != E_OK) {
 		identity_omit(v->omitted, header->name);
 		return false;

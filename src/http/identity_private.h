@@ -24,9 +24,11 @@ enum identity_akamai {
 struct identity_use {
 	enum identity_absent absent; /* never ABSENT_DEFAULT */
 	unsigned attributes;         /* 0: the complete certificate */
+	bool told; /* a status is among the headers: else there is no data of unverified certificates */
 };
 
-enum identity_kind { IDENTITY_DATA, IDENTITY_STATUS };
+/* STATUS tells whether the certificate was verified, PRESENCE only that there was one. */
+enum identity_kind { IDENTITY_DATA, IDENTITY_STATUS, IDENTITY_PRESENCE };
 
 /* A value is written into memory of IDENTITY_VALUE_MAX bytes: what does not fit is seen as E_LIMIT of `out`. */
 struct identity_value {

@@ -16,6 +16,7 @@ static const struct {
 #define HEADER(preset, name, renderer, kind) {#preset, name, KIND_##kind},
 #define KIND_DATA false
 #define KIND_STATUS true
+#define KIND_PRESENCE true
 #include "http/identity.def"
 #undef HEADER
 #undef PRESET
@@ -533,6 +534,49 @@ static void only_takes_what_is_named(void)
 	CU_ASSERT_STRING_EQUAL(error_of(&s), "preset x-ssl has no header of this name");
 }
 
+/* Data that nobody says of that it was not verified would be taken for verified. */
+static void data_without_a_status_is_of_verified_certificates_alone(void)
+{
+	struct identity identity = good();
+	struct setup s;
+	setup_of(&s, "x-ssl");
+	add_text(&s.identity.only, "X-SSL-Client-CN");
+	add_text(&s.identity.only, "X-SSL-Present");
+	s.identity.absent = ABSENT_OMIT;
+	CU_ASSERT_STRING_EQUAL(write_of(&s, &identity),
+	                       "X-SSL-Client-CN: acme-7\r\nX-SSL-Present: 1\r\n");
+	identity.verified = false;
+	identity.class_name = "expired";
+	identity.code = 10;
+	CU_ASSERT_STRING_EQUAL(write_of(&s, &identity), "X-SSL-Present: 1\r\n");
+	CU_ASSERT_EQUAL(omitted.count, 0);
+	s.identity.absent = ABSENT_EMPTY;
+	CU_ASSERT_STRING_EQUAL(write_of(&s, &identity),
+	                       "X-SSL-Client-CN: \r\nX-SSL-Present: 1\r\n");
+	static const char *const status[] = {"X-SSL-Verify", "X-SSL-Verified", "X-SSL-Class"};
+	for (size_t i = 0; i < sizeof(status) / sizeof(status[0]); i++) {
+		s.identity.only.count = 2;
+		add_text(&s.identity.only, status[i]);
+		write_of(&s, &identity);
+		CU_ASSERT_STRING_EQUAL(value_of("X-SSL-Client-CN"), "acme-7");
+	}
+
+	/* So does every other preset; akamai's one header is both. */
+	for (size_t i = 0; i < TABLE_COUNT; i++) {
+		if (table[i].status) {
+			continue;
+		}
+		size_t p = 0;
+		while (strcmp(presets[p].symbol, table[i].preset) != 0) {
+			p++;
+		}
+		setup_of(&s, presets[p].word);
+		add_text(&s.identity.only, table[i].name);
+		s.identity.absent = ABSENT_OMIT;
+		CU_ASSERT_STRING_EQUAL(write_of(&s, &identity), "");
+	}
+}
+
 static void names_rename(void)
 {
 	struct identity identity = good();
@@ -1030,6 +1074,8 @@ static const struct unit_test tests[] = {
 	{"rfc9440 can only omit", rfc9440_can_only_omit},
 	{"what a certificate lacks is absent, too", what_a_certificate_lacks_is_absent_too},
 	{"only takes what is named", only_takes_what_is_named},
+	{"data without a status is of verified certificates alone",
+         data_without_a_status_is_of_verified_certificates_alone},
 	{"names rename", names_rename},
 	{"two headers of one name are refused", two_headers_of_one_name_are_refused},
 	{"all presets stand side by side", all_presets_stand_side_by_side},
