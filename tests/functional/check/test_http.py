@@ -1,6 +1,7 @@
 """`tlscribe check` of services in mode http: what contradicts itself is refused at its place, what is whole is taken."""
 
 import json
+import re
 
 import pytest
 
@@ -129,3 +130,21 @@ def test_a_header_that_messages_depend_on_is_refused(site):
 def test_two_headers_that_a_back_end_could_take_for_one_are_refused(site):
     site.config["services"][0]["headers"] = {"X-Partner": "a", "x_partner": "b"}
     site.refused("x_partner", r"the header x_partner is in line \d+ already")
+
+
+@pytest.mark.parametrize("more", [
+    {"client": {"verify": "passthrough"}}, {"client": {"tolerate": ["expired"]}},
+    {"quarantine": {"servers": [BACK_END]}}])
+@pytest.mark.parametrize("preset, header", [("azure", "X-ARR-ClientCert"), ("x-ssl", "X-SSL-Present")])
+def test_data_of_unverified_clients_without_a_status_is_warned_of(site, more, preset, header):
+    one = site.config["services"][0]
+    one["identity_headers"] = [{"preset": preset, "only": [header]}]
+    assert not re.search("tells them apart", site.check().stderr)
+    one["client"].update(more.get("client", {}))
+    one.update({key: value for key, value in more.items() if key != "client"})
+    got = site.check()
+    assert got.returncode == 0
+    assert re.search(rf"^{re.escape(site.place('preset'))}: warning: .*none of these headers tells them apart", got.stderr,
+                     re.MULTILINE), got.stderr
+    one["identity_headers"].append({"preset": "x-ssl", "only": ["X-SSL-Verified"]} if preset != "x-ssl" else "nginx")
+    assert not re.search("tells them apart", site.check().stderr)
