@@ -227,6 +227,14 @@ static void refuse_custom(const struct config_service *service, const struct hea
 	}
 }
 
+static bool takes_unverified(const struct config_service *service)
+{
+	const struct config_client *client = &service->client;
+	return client->verify != VERIFY_NONE &&
+	       (client->verify == VERIFY_PASSTHROUGH || client->tolerate.mode != TOLERATE_NONE ||
+	        service->quarantine.at.line != 0);
+}
+
 static void add_preset(struct identity_headers *headers, const struct config_service *service,
                        const struct config_identity *config, const char *file, struct diag *diag)
 {
@@ -252,34 +260,11 @@ static void add_preset(struct identity_headers *headers, const struct config_ser
 		refuse_custom(service, &header, file, diag);
 		headers->items[headers->count++] = header;
 	}
-}
-
-static bool takes_unverified(const struct config_service *service)
-{
-	const struct config_client *client = &service->client;
-	return client->verify != VERIFY_NONE &&
-	       (client->verify == VERIFY_PASSTHROUGH || client->tolerate.mode != TOLERATE_NONE ||
-	        service->quarantine.at.line != 0);
-}
-
-/* A back end that sees a name and nothing of its worth takes it for good. */
-static void warn_of_silence(const struct identity_headers *headers,
-                            const struct config_service *service, const char *file,
-                            struct diag *diag)
-{
-	bool data = false;
-	for (size_t i = 0; i < headers->count; i++) {
-		const struct identity_row *row = headers->items[i].row;
-		/* X-SSL-Present has a status, too, but not of the verification. */
-		if (row->kind == IDENTITY_STATUS && strcmp(row->name, "X-SSL-Present") != 0) {
-			return;
-		}
-		data = true;
-	}
-	if (data && takes_unverified(service)) {
-		diag_warn(diag, file, service->identities[0].at,
-		          "clients that were not verified get in here, too, and none of these "
-		          "headers tells them apart: add one of status (docs/headers.md)");
+	if (!use.told && takes_unverified(service)) {
+		diag_warn(diag, file, config->at,
+		          "clients that were not verified get in here, too, and preset %s tells "
+		          "nothing of them without a header of status",
+		          identity_preset_word(preset));
 	}
 }
 
@@ -300,7 +285,6 @@ int identity_headers_new(struct identity_headers **out, const struct config_serv
 		identity_headers_free(&headers);
 		return E_INVALID;
 	}
-	warn_of_silence(headers, service, file, diag);
 	*out = headers;
 	return E_OK;
 }
