@@ -375,8 +375,9 @@ void exchange_wait(struct exchange *x)
 	}
 	bool read = may_read(x);
 	bool sent = exchange_sent(x);
-	int client =
-		(read ? EV_READ : 0) | (!sent || x->read_wants_write || x->closing ? EV_WRITE : 0);
+	/* What cannot be read before something is written would call us again and again. */
+	int client = (read && !x->read_wants_write ? EV_READ : 0) |
+	             (!sent || x->read_wants_write || x->closing ? EV_WRITE : 0);
 	conn_wait(c, client);
 	if (x->link != NULL && x->state == EXCHANGE_ACTIVE) {
 		bool waiting = !x->up_broken && (x->head_off < x->head.len ||
@@ -495,6 +496,7 @@ enum exchange_result exchange_over(struct exchange *x)
 	exchange_release_link(x, request_went(x) && x->down_body.done && !x->link_close);
 	reset(x);
 	x->state = EXCHANGE_IDLE;
+	set_busy(x, false); /* whatever comes next has a time of its own */
 	if (last) {
 		return exchange_end(x, x->end_reason, true);
 	}
@@ -536,6 +538,8 @@ void exchange_tunnel(struct exchange *x)
 	x->server = UPSTREAM_NOBODY;
 	c->relay.up = rest_of(&x->in, x->in_off);
 	c->relay.down = rest_of(&x->down, x->down_off);
+	c->relay.to_client -=
+		c->relay.down.len - c->relay.down.off; /* the relay counts it when it goes */
 	c->relay.flushing = x->client_flushing;
 	c->relay.client_eof = x->client_eof;
 	exchange_free(&c->http);

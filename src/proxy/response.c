@@ -81,7 +81,7 @@ static enum exchange_result switch_protocols(struct exchange *x, const struct ht
 {
 	struct conn *c = x->conn;
 	struct buf frame;
-	if (!accepts_websocket(x, head)) {
+	if (!accepts_websocket(x, head) || x->head_off < x->head.len) {
 		return broken(x, "it switches protocols without being asked, or wrongly");
 	}
 	upstream_succeeded(x->upstream, x->server);
