@@ -300,6 +300,7 @@ static void on_timer(struct ev_loop *loop, struct ev_timer *timer, int events)
 	if (check->link == NULL) {
 		begin(check);
 	} else {
+		link_expire(&check->link);
 		judge(check, false, "no answer within the check's timeout");
 	}
 }

@@ -432,7 +432,18 @@ void link_close(struct link **link, bool abort)
 			link_shut(l);
 		}
 	} else {
-		link_opening_cut(l);
+		link_opening_cut(l, false);
 	}
 	link_free(l, abort);
+}
+
+void link_expire(struct link **link)
+{
+	if ((*link)->state != LINK_OPEN) {
+		link_opening_cut(*link, true);
+		link_free(*link, true);
+		*link = NULL;
+	} else {
+		link_close(link, true);
+	}
 }

@@ -74,5 +74,7 @@ struct upstream *link_upstream(const struct link *link);
 size_t link_server(const struct link *link);
 /* Takes *link and leaves NULL there; NULL is fine. `abort`: with a reset, as something that was cut off. */
 void link_close(struct link **link, bool abort);
+/* The same, because its owner has waited long enough: a handshake that is not over ends with class timeout. */
+void link_expire(struct link **link);
 /* Frees those that were refused and have no owner any more. Main thread, after the worker. */
 void links_end_lingering(struct shard *s);

@@ -272,13 +272,15 @@ static void begin_tls(struct link *link)
 	handshake_step(link);
 }
 
-void link_opening_cut(struct link *link)
+void link_opening_cut(struct link *link, bool expired)
 {
 	if (link->state != LINK_HANDSHAKE) {
 		return;
 	}
 	if (link->shard->draining) {
 		egress_end(link, CLASS_SHUTDOWN, NULL);
+	} else if (expired) {
+		egress_end(link, CLASS_TIMEOUT, NULL);
 	} else {
 		egress_end(link, CLASS_PEER_CLOSED, "given up, nobody needs it any more");
 	}

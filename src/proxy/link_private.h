@@ -82,8 +82,8 @@ extern const struct tls_owner link_tls_owner;
 /* link.c: keeps the tickets that have come. */
 void link_keep_tickets(struct link *link);
 
-/* link_open.c: it was closed before it was open. */
-void link_opening_cut(struct link *link);
+/* link_open.c: it was closed before it was open; `expired`: it took too long. */
+void link_opening_cut(struct link *link, bool expired);
 void link_opening_free(struct link *link);
 
 /* egress.c: the handshake begins. E_NOMEM. */

@@ -54,6 +54,19 @@ def test_an_outcome_is_recorded_once(own_proxies, pki):
         server.close()
 
 
+def test_a_server_that_never_answers_is_too_late(own_proxies, pki):
+    """The check's timeout ends before timeouts.connect does."""
+    silent, server = tb.silent_listener()
+    with silent:
+        made = service("one", pki, server)
+        made["upstream"].update(tls=tb.upstream_tls(pki), check={"path": "/health", "interval": "100ms", "timeout": "50ms",
+                                                                 "unhealthy": 2})
+        proxy = own_proxies(["127.0.0.1:%d" % procs.free_port()], [made])
+        proxy.wait_log("is down: 2 bad checks in a row, the last one: no answer within the check's timeout")
+        one, = tb.egress(proxy)
+        expect.check(one, "timeout", decision="deny", denied_by="handshake", direction="egress", mode="required", service="one")
+
+
 def test_a_clients_handshake_is_recorded_all_the_same(own_proxies, pki):
     """The checks' silence is theirs alone."""
     server = tb.TlsServer(answer, tb.context(tb.servers_of(pki)["good"]))
