@@ -15,11 +15,12 @@ from pathlib import Path
 from lib import procs
 
 SOURCES = Path(__file__).resolve().parents[1] / "clients"
+PROGRAMS = ("churn", "probe", "storm")
 _built = {}
 
 
 def go_program(name):
-    """The path of probe or storm. The build cache lives in a folder of its own, so that nothing of the user's is touched."""
+    """The path of one of PROGRAMS. The build cache lives in a folder of its own, so that nothing of the user's is touched."""
     if name not in _built:
         go = shutil.which("go") or "/usr/local/go/bin/go"
         base = Path(os.environ.get("TLSCRIBE_GO_CACHE") or Path(tempfile.gettempdir()) / f"tlscribe-go-{os.getuid()}")
@@ -27,10 +28,10 @@ def go_program(name):
         out.mkdir(parents=True, exist_ok=True)
         env = dict(os.environ, GOCACHE=str(base / "cache"), GOPATH=str(base / "path"), GOFLAGS="-mod=mod", GOPROXY="off",
                    GOTOOLCHAIN="local", GO111MODULE="on", GOWORK="off", CGO_ENABLED="0", GOENV="off", GOTELEMETRY="off")
-        got = subprocess.run([go, "build", "-o", str(out) + "/", "./probe", "./storm"], cwd=SOURCES, env=env,
+        got = subprocess.run([go, "build", "-o", str(out) + "/", *("./" + one for one in PROGRAMS)], cwd=SOURCES, env=env,
                              capture_output=True, text=True, timeout=600, check=False)
         assert got.returncode == 0, f"go build failed:\n{got.stderr}"
-        for program in ("probe", "storm"):
+        for program in PROGRAMS:
             _built[program] = str(out / program)
         _built["folder"] = out
     return _built[name]
