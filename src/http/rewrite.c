@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "http/syntax.h"
+
 static void append_field(struct buf *out, struct slice name, struct slice value)
 {
 	uint8_t *to = buf_reserve(out, name.len + value.len + 4);
@@ -21,14 +23,20 @@ static void append_field(struct buf *out, struct slice name, struct slice value)
 	out->len += name.len + value.len + 4;
 }
 
+static void append_number(struct buf *out, struct slice name, uint64_t number)
+{
+	buf_append_slice(out, name);
+	buf_append_slice(out, SLICE(": "));
+	buf_append_u64(out, number);
+	buf_append_slice(out, SLICE("\r\n"));
+}
+
 static void append_framing(struct buf *out, enum http_framing framing, uint64_t length)
 {
 	if (framing == HTTP_CHUNKED) {
 		buf_append_slice(out, SLICE("Transfer-Encoding: chunked\r\n"));
 	} else if (framing == HTTP_LENGTH) {
-		buf_append_slice(out, SLICE("Content-Length: "));
-		buf_append_u64(out, length);
-		buf_append_slice(out, SLICE("\r\n"));
+		append_number(out, SLICE("Content-Length"), length);
 	}
 }
 
@@ -129,9 +137,13 @@ void http_request_write(struct buf *out, const struct http_head *head, const str
 	buf_append_slice(out, SLICE(" HTTP/1.1\r\n"));
 	append_field(out, SLICE("Host"), o->host);
 	bool named = connection_names_more(head);
+	uint64_t hops;
+	bool counted = http_max_forwards(head, &hops) && hops > 0;
 	for (size_t i = 0; i < head->field_count; i++) {
 		const struct http_field *field = &head->fields[i];
-		if (request_field_stays(head, o, field, named)) {
+		if (counted && field->id == HTTP_FIELD_MAX_FORWARDS) {
+			append_number(out, field->name, hops - 1);
+		} else if (request_field_stays(head, o, field, named)) {
 			append_field(out, field->name, field->value);
 		}
 	}
@@ -203,22 +215,37 @@ struct slice http_field_value(const struct http_head *head, struct slice name)
 	return slice_of(NULL, 0);
 }
 
+/* False: there is none of that name, or several. */
+static bool only_value(const struct http_head *head, struct slice name, struct slice *value)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < head->field_count; i++) {
+		if (http_equal_fold(head->fields[i].name, name)) {
+			*value = head->fields[i].value;
+			count++;
+		}
+	}
+	return count == 1;
+}
+
+bool http_max_forwards(const struct http_head *request, uint64_t *hops)
+{
+	struct slice value;
+	return (request->verb == HTTP_TRACE || request->verb == HTTP_OPTIONS) &&
+	       only_value(request, SLICE("Max-Forwards"), &value) &&
+	       http_decimal(value, UINT32_MAX, hops);
+}
+
 bool http_wants_websocket(const struct http_head *request, struct slice *key)
 {
 	if (!request->upgrade || request->verb != HTTP_GET || request->framing != HTTP_NO_BODY) {
 		return false;
 	}
-	size_t upgrades = 0;
-	for (size_t i = 0; i < request->field_count; i++) {
-		const struct http_field *field = &request->fields[i];
-		if (field->id == HTTP_FIELD_UPGRADE) {
-			upgrades++;
-			if (!http_equal_fold(field->value, SLICE("websocket"))) {
-				return false;
-			}
-		}
-	}
-	*key = http_field_value(request, SLICE("Sec-WebSocket-Key"));
-	return upgrades == 1 && key->len == 24 &&
-	       slice_equal(http_field_value(request, SLICE("Sec-WebSocket-Version")), SLICE("13"));
+	/* Of two keys a server might answer the other one: it would look as if it were at fault. */
+	struct slice upgrade, version;
+	return only_value(request, SLICE("Upgrade"), &upgrade) &&
+	       http_equal_fold(upgrade, SLICE("websocket")) &&
+	       only_value(request, SLICE("Sec-WebSocket-Key"), key) && key->len == 24 &&
+	       only_value(request, SLICE("Sec-WebSocket-Version"), &version) &&
+	       slice_equal(version, SLICE("13"));
 }

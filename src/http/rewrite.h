@@ -29,7 +29,10 @@ struct http_outgoing {
 	struct slice forwarded_for; /* RFC 7239 6: node, quoted where it has to be */
 };
 
-/* The request line, Host, what stays of the client's fields, ours, Via (RFC 9110 7.6.3), and the framing: chunked stays chunked, a length a length. */
+/* RFC 9110 7.6.2: over how many more hops a TRACE or OPTIONS may go; at 0 it is not passed on. False: it does not say so. */
+bool http_max_forwards(const struct http_head *request, uint64_t *hops);
+/* The request line, Host, what stays of the client's fields, ours, Via (RFC 9110 7.6.3), and the framing: chunked stays chunked, a length a length.
+ * A Max-Forwards becomes one less. */
 void http_request_write(struct buf *out, const struct http_head *head,
                         const struct http_outgoing *o);
 

@@ -516,6 +516,11 @@ enum exchange_result exchange_request(struct exchange *x, const struct http_head
 	if (!exchange_note(x, head)) {
 		return exchange_end(x, CLOSE_INTERNAL_ERROR, false);
 	}
+	uint64_t hops;
+	if (http_max_forwards(head, &hops) &&
+	    hops == 0) { /* we are the last one: 501, as it is not ours to answer */
+		return exchange_answer(x, 501, c->id, false);
+	}
 	if (write_head(x, head, route) == EXCHANGE_GONE ||
 	    begin_body(x, head, slice_of(bytes.data + head->bytes, bytes.len - head->bytes),
 	               used) == EXCHANGE_GONE) {

@@ -104,7 +104,7 @@ static void connection_cannot_name_ours(void)
 	                "Content-Length: 3\r\n\r\n",
 	                (struct http_outgoing){.own = SLICE("X-SSL-Verify: 10\r\n")}),
 		"GET / HTTP/1.1\r\nHost: h\r\nX-SSL-Verify: 10\r\nVia: 1.1 "
-	        "tlscribe\r\nContent-Length: 3\r\n\r\n");
+		"tlscribe\r\nContent-Length: 3\r\n\r\n");
 }
 
 static void framing_is_written_anew(void)
@@ -113,7 +113,7 @@ static void framing_is_written_anew(void)
 		pass_on("POST / HTTP/1.1\r\nHost: h\r\ntransfer-encoding:  Chunked\r\n\r\n",
 	                (struct http_outgoing){0}),
 		"POST / HTTP/1.1\r\nHost: h\r\nVia: 1.1 tlscribe\r\nTransfer-Encoding: "
-	        "chunked\r\n\r\n");
+		"chunked\r\n\r\n");
 	CU_ASSERT_STRING_EQUAL(
 		pass_on("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 0007\r\n\r\n",
 	                (struct http_outgoing){0}),
@@ -142,14 +142,14 @@ static void who_forwarded_is_said_as_asked(void)
 	                (struct http_outgoing){.forwarded = HTTP_FORWARD_RFC7239,
 	                                       .forwarded_for = SLICE("\"[2001:db8::1]\"")}),
 		"GET / HTTP/1.1\r\nHost: [::1]:1\r\nForwarded: "
-	        "for=\"[2001:db8::1]\";proto=https;host=\"[::1]:1\"\r\n"
+		"for=\"[2001:db8::1]\";proto=https;host=\"[::1]:1\"\r\n"
 		"Via: 1.1 tlscribe\r\n\r\n");
 }
 
 static void a_response_is_framed_for_its_client(void)
 {
 	static const char chunked[] = "HTTP/1.1 200 OK\r\nTransfer-Encoding: "
-	                              "chunked\r\nConnection: X-Hop\r\nX-Hop: 1\r\nA: b\r\n\r\n";
+				      "chunked\r\nConnection: X-Hop\r\nX-Hop: 1\r\nA: b\r\n\r\n";
 	CU_ASSERT_STRING_EQUAL(pass_back(chunked, HTTP_GET, HTTP_CHUNKED, 0, false),
 	                       "HTTP/1.1 200 OK\r\nA: b\r\nTransfer-Encoding: chunked\r\n\r\n");
 	CU_ASSERT_STRING_EQUAL(pass_back(chunked, HTTP_GET, HTTP_UNTIL_CLOSE, 0, true),
@@ -173,7 +173,7 @@ static void chunks_have_minimal_sizes(void)
 static void trailers_say_nothing_of_framing(void)
 {
 	static const char section[] = "Checksum: 1\r\nContent-Length: 5\r\nHost: "
-	                              "h\r\nTransfer-Encoding: chunked\r\nConnection: x\r\n\r\n";
+				      "h\r\nTransfer-Encoding: chunked\r\nConnection: x\r\n\r\n";
 	struct http_head trailer = {.fields = fields};
 	CU_ASSERT_EQUAL(http_trailer_parse(&trailer, &limits, slice_text(section)), HTTP_DONE);
 	struct buf out;
@@ -202,6 +202,9 @@ static void only_websocket_is_an_upgrade(void)
 	CU_ASSERT_FALSE(wants(WEBSOCKET("Upgrade: websocket, h2c\r\n")));
 	CU_ASSERT_FALSE(wants(WEBSOCKET("Upgrade: websocket\r\nUpgrade: h2c\r\n")));
 	CU_ASSERT_FALSE(wants(WEBSOCKET("Upgrade: websocket\r\nContent-Length: 1\r\n")));
+	CU_ASSERT_FALSE(wants(WEBSOCKET(
+		"Upgrade: websocket\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n")));
+	CU_ASSERT_FALSE(wants(WEBSOCKET("Upgrade: websocket\r\nsec-websocket-version: 13\r\n")));
 	CU_ASSERT_FALSE(wants(
 		"GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"));
 	CU_ASSERT_FALSE(wants("GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\n"
@@ -214,7 +217,34 @@ static void only_websocket_is_an_upgrade(void)
 	                       "Upgrade\r\nUpgrade: websocket\r\n\r\n");
 }
 
+/* RFC 9110 7.6.2 */
+static void hops_are_counted_where_they_are_to_be(void)
+{
+	static const struct {
+		const char *method, *value, *becomes;
+	} cases[] = {
+		{"TRACE", "1", "0"},
+		{"OPTIONS", "10", "9"},
+		{"GET", "10", "10"},
+		{"TRACE", "x", "x"},
+		{"OPTIONS", "-1", "-1"},
+		{"TRACE", "", ""},
+		{"TRACE", "99999999999", "99999999999"},
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char text[128], expected[128];
+		snprintf(text, sizeof(text), "%s / HTTP/1.1\r\nHost: h\r\nMax-Forwards: %s\r\n\r\n",
+		         cases[i].method, cases[i].value);
+		snprintf(
+			expected, sizeof(expected),
+			"%s / HTTP/1.1\r\nHost: h\r\nMax-Forwards: %s\r\nVia: 1.1 tlscribe\r\n\r\n",
+			cases[i].method, cases[i].becomes);
+		CU_ASSERT_STRING_EQUAL(pass_on(text, (struct http_outgoing){0}), expected);
+	}
+}
+
 static const struct unit_test tests[] = {
+	{"hops are counted where they are to be", hops_are_counted_where_they_are_to_be},
 	{"a plain request keeps its fields in order", a_plain_request_keeps_its_fields_in_order},
 	{"fields of the hop stay behind", fields_of_the_hop_stay_behind},
 	{"what only we may say is gone", what_only_we_may_say_is_gone},
