@@ -3,6 +3,7 @@
  * A client learns a status and the id of the event, nothing else (R20): why it was refused stands in the record. */
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/err.h"
@@ -46,6 +47,21 @@ static const char *phrase(unsigned status)
 	return status < 500 ? "Client Error" : "Server Error";
 }
 
+/* RFC 9110 6.6.1 and 5.6.7; not by strftime(), whose names are the locale's. */
+static void append_date(struct buf *out)
+{
+	static const char days[][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+	static const char months[][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+	                                 "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+	time_t now = (time_t)(clock_wall_us() / 1000000);
+	struct tm tm;
+	if (gmtime_r(&now, &tm) != NULL) {
+		buf_printf(out, "Date: %s, %02d %s %04d %02d:%02d:%02d GMT\r\n", days[tm.tm_wday],
+		           tm.tm_mday, months[tm.tm_mon], tm.tm_year + 1900, tm.tm_hour, tm.tm_min,
+		           tm.tm_sec);
+	}
+}
+
 /* RFC 9457. */
 static void write_answer(struct buf *out, unsigned status, const char *event_id,
                          const char *location, bool close, bool with_body)
@@ -58,6 +74,7 @@ static void write_answer(struct buf *out, unsigned status, const char *event_id,
 		"{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%u,\"event_id\":\"%s\"}\n",
 		phrase(status), status, event_id);
 	buf_printf(out, "HTTP/1.1 %u %s\r\n", status, phrase(status));
+	append_date(out);
 	if (location != NULL) {
 		buf_append_text(out, "Location: ");
 		buf_append_text(out, location);
