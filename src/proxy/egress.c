@@ -155,6 +155,12 @@ static void release(struct link *link)
 	link->opening->hs = NULL;
 }
 
+void egress_drop(struct link *link)
+{
+	BUG_IF(!link->opening->check || link->opening->hs == NULL);
+	release(link);
+}
+
 /* The same outcome as the last time says nothing new. A configuration that was replaced is not remembered. */
 static bool is_told(const struct link *link)
 {

@@ -2,7 +2,7 @@
  * bytes. Plain or TLS, who uses it sees a byte stream.
  *
  * Every TLS handshake made here leaves an egress event, also one that fails; one that is denied never carries a byte. Health checks
- * leave one only when the outcome differs from the server's last (link_purpose.check).
+ * leave one only when the outcome differs from the server's last (link_purpose.check); one that is given up has none.
  *
  *   CONNECT ──▶ HEADER ──▶ HANDSHAKE ──▶ OPEN
  *

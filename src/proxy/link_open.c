@@ -277,10 +277,13 @@ void link_opening_cut(struct link *link, bool expired)
 	if (link->state != LINK_HANDSHAKE) {
 		return;
 	}
-	if (link->shard->draining) {
-		egress_end(link, CLASS_SHUTDOWN, NULL);
-	} else if (expired) {
+	if (expired) {
 		egress_end(link, CLASS_TIMEOUT, NULL);
+	} else if (link->opening->check) { /* by a reload or the end */
+		egress_drop(link);
+		return;
+	} else if (link->shard->draining) {
+		egress_end(link, CLASS_SHUTDOWN, NULL);
 	} else {
 		egress_end(link, CLASS_PEER_CLOSED, "given up, nobody needs it any more");
 	}

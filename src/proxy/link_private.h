@@ -101,3 +101,5 @@ void egress_end(struct link *link, enum peer_class class, const char *detail);
 /* egress.c: after one of those: makes the event of it. False: it could not be. *wait: nothing may pass before park.ticket is
  * durable. Frees opening->hs. */
 bool egress_record(struct link *link, bool *wait);
+/* egress.c: a check was given up, by us alone: it has no outcome and leaves no event. Frees opening->hs. */
+void egress_drop(struct link *link);

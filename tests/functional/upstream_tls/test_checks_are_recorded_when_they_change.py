@@ -67,6 +67,25 @@ def test_a_server_that_never_answers_is_too_late(own_proxies, pki):
         expect.check(one, "timeout", decision="deny", denied_by="handshake", direction="egress", mode="required", service="one")
 
 
+def test_checks_that_are_given_up_leave_none(own_proxies, pki):
+    """By a reload, and by the end: what the server would have done nobody knows."""
+    silent, server = tb.silent_listener()
+    with silent:
+        silent.settimeout(procs.PATIENCE)
+        made = service("one", pki, server)
+        made["upstream"].update(tls=tb.upstream_tls(pki), check={"path": "/health", "interval": "60s", "timeout": "60s"})
+        proxy = own_proxies(["127.0.0.1:%d" % procs.free_port()], [made], timeouts={"connect": "60s"})
+        first, _ = silent.accept()
+        with first:
+            assert first.recv(1) == b"\x16"
+            proxy.reload(labels={"changed": "yes"})
+            second, _ = silent.accept()
+            with second:
+                assert second.recv(1) == b"\x16"
+                assert proxy.stop() == 0
+    assert tb.egress_now(proxy) == []
+
+
 def test_a_clients_handshake_is_recorded_all_the_same(own_proxies, pki):
     """The checks' silence is theirs alone."""
     server = tb.TlsServer(answer, tb.context(tb.servers_of(pki)["good"]))
