@@ -30,6 +30,7 @@ static const char *const forwarded[] = {
 	"forwarded",
 	"x-forwarded-for",
 	"x-forwarded-host",
+	"x-forwarded-port",
 	"x-forwarded-proto",
 };
 

@@ -363,6 +363,7 @@ static void header_names_are_tokens_that_forwarding_does_not_need(void)
 		{"X-Forwarded-For", NULL},
 		{"x_forwarded_proto", NULL},
 		{"X-Forwarded-Host", NULL},
+		{"X-Forwarded-Port", NULL},
 	};
 	check_texts(FORMAT_HEADER, cases, COUNT(cases));
 }
