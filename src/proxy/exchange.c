@@ -568,7 +568,15 @@ void exchange_begin(struct conn *c)
 	c->last_byte_ns = clock_mono_ns();
 	conn_timer(c, timeouts(x)->idle_ms);
 	/* What came with the Finished is in our buffer already and raises no event. */
-	exchange_go_on(x);
+	if (pump(x) == EXCHANGE_GONE) {
+		return;
+	}
+	if (c->shard->draining && x->state == EXCHANGE_IDLE && x->in_off == x->in.len) {
+		/* Its handshake was still going on when the others were told. */
+		exchange_end(x, CLOSE_SHUTDOWN, true);
+		return;
+	}
+	exchange_wait(x);
 }
 
 void exchange_free(struct exchange **exchange)
