@@ -46,7 +46,7 @@ def completed(vector):
 
 def is_bad_gateway(got):
     return got.status == 502 and set(json.loads(got.body)) == {"type", "title", "status", "event_id"} and \
-        {name.lower() for name, _ in got.fields} <= {"content-type", "content-length", "cache-control", "connection"}
+        {name.lower() for name, _ in got.fields} <= {"date", "content-type", "content-length", "cache-control", "connection"}
 
 
 def test_not_a_byte_of_a_malformed_answer_goes_on(address, recorder):
@@ -71,7 +71,7 @@ def test_not_a_byte_of_a_malformed_answer_goes_on(address, recorder):
                 faults.append(f"{vector['name']}: its connection was used again")
         if len(recorder.requests) != 2:
             faults.append(f"{vector['name']}: {[r.target for r in recorder.requests]}")
-    assert not faults, "\n".join(faults)
+    assert not faults, "\n".join([f"{len(faults)}:"] + faults[:10])
     assert len(bad) > 70
     recorder.check()
 
@@ -122,7 +122,7 @@ def test_a_good_answer_arrives_as_it_is_understood(address, recorder):
             arrived(address, recorder, vector)
         except (AssertionError, OSError) as e:
             faults.append(f"{vector['name']}: {type(e).__name__} {e}")
-    assert not faults, "\n".join(faults)
+    assert not faults, "\n".join([f"{len(faults)}:"] + faults[:10])
     assert len(good) > 20
 
 
