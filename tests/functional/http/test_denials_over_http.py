@@ -2,6 +2,7 @@
 their own, and never the one of the service."""
 
 import json
+import re
 
 import pytest
 
@@ -59,6 +60,8 @@ def fresh(normal, ward):
 
 def problem(got):
     assert got.value("Content-Type") == "application/problem+json" and got.value("Cache-Control") == "no-store"
+    # RFC 9110 6.6.1: whoever has a clock says the time.
+    assert re.fullmatch(r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT", got.value("Date"))
     told = json.loads(got.body)
     assert set(told) == {"type", "title", "status", "event_id"} and told["status"] == got.status and told["type"] == "about:blank"
     return told["event_id"]

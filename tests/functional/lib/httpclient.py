@@ -68,7 +68,7 @@ class Http(clients.Tls):
             pass
 
     def end_side(self, wait=False):
-        """Sends close_notify. True: the other side has not sent its own yet; `wait` for that."""
+        """Sends close_notify. True: the other side has neither sent its own yet nor gone; `wait` for that."""
         if wait:
             self.whenever(self.socket.unwrap)
             return False
@@ -77,6 +77,9 @@ class Http(clients.Tls):
                 self.socket.unwrap()
         except ssl.SSLWantReadError:
             return True
+        except (ssl.SSLError, ConnectionError) as e:
+            if isinstance(e, ssl.SSLError) and "EOF" not in str(e):
+                raise
         return False
 
     def receive(self):
