@@ -492,7 +492,8 @@ enum exchange_result exchange_over(struct exchange *x)
 {
 	struct conn *c = x->conn;
 	exchange_record(x);
-	bool last = exchange_is_last(x) || !x->up.done;
+	/* A reload since the head was passed on waits for the next answer: a client that was not told may have asked again. */
+	bool last = x->last || x->client_eof || c->shard->draining || !x->up.done;
 	exchange_release_link(x, request_went(x) && x->down_body.done && !x->link_close);
 	reset(x);
 	x->state = EXCHANGE_IDLE;
