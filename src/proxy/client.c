@@ -152,8 +152,8 @@ int client_describe(struct client *client, const struct handshake *hs,
 	client->verified = hs->verified;
 	client->class = hs->class;
 	const struct chain *chain = hs->chain;
-	struct slice user =
-		hs->verified && chain != NULL ? certificate_identity(&chain->certs[0]) : slice_of(NULL, 0);
+	struct slice user = hs->verified && chain != NULL ? certificate_identity(&chain->certs[0])
+	                                                  : slice_of(NULL, 0);
 	if (keep(&client->user_name, user) != E_OK ||
 	    keep(&client->server_name,
 	         slice_of(hs->hello.server_name, hs->hello.server_name_len)) != E_OK) {
@@ -184,24 +184,25 @@ bool client_describe_custom(struct client *client, const struct service *service
 {
 	bool more = false;
 	struct buf *out = &client->fields;
+	uint8_t room[IDENTITY_VALUE_MAX];
 	for (size_t i = 0; i < service->config->header_count; i++) {
 		const struct config_header *header = &service->config->headers[i];
 		if (template_tells_of_certificate(service->headers[i]) && !client->verified &&
 		    !header->unverified) {
 			continue;
 		}
-		size_t before = out->len;
-		buf_append_text(out, header->name.text);
-		buf_append_text(out, ": ");
-		size_t start = out->len;
-		bool there = template_render(service->headers[i], out, event_body);
-		bool fits = out->len - start <= IDENTITY_VALUE_MAX;
-		if (there && fits) {
-			buf_append_text(out, "\r\n");
+		size_t left = out->len < IDENTITY_TOTAL_MAX ? IDENTITY_TOTAL_MAX - out->len : 0;
+		struct buf value;
+		buf_init_fixed(&value, room, left < sizeof(room) ? left : sizeof(room));
+		if (!template_render(service->headers[i], &value, event_body)) {
 			continue;
 		}
-		buf_truncate(out, before);
-		if (there && omitted->count < IDENTITY_OMITTED_MAX) {
+		if (value.err == E_OK) {
+			buf_append_text(out, header->name.text);
+			buf_append_text(out, ": ");
+			buf_append_slice(out, buf_slice(&value));
+			buf_append_text(out, "\r\n");
+		} else if (omitted->count < IDENTITY_OMITTED_MAX) {
 			omitted->names[omitted->count++] = header->name.text;
 			more = true;
 		}

@@ -91,6 +91,8 @@ def proxy(proxies, pki, recorder):
                  "X-Claim": {"value": "cn={tls.client.x509.subject.common_name}", "unverified": True},
                  "X-Names": {"value": "{tls.client.x509.alternative_names}", "unverified": True},
                  "X-Who": "{{{tlscribe.class}}} {event.id}"}))
+    services.append(preset_service(pki, recorder, "long", headers={
+        "X-Long": "{tls.client.subject}" * 60, "X-Short": "{tls.client.x509.subject.common_name}"}))
     return proxies(["127.0.0.1:%d" % procs.free_port()], services)
 
 
@@ -330,6 +332,14 @@ def test_what_is_too_long_is_left_out_and_the_event_says_so(proxy, recorder, pki
     fields, event = seen_by_back_end(proxy, recorder, "xfcc", facts)
     assert decode.xfcc(fields["x-forwarded-client-cert"])[0] == ("Hash", facts.sha256)
     assert "X-Forwarded-Client-Cert: Subject" in event["tlscribe"]["headers"]["omitted"]
+
+
+def test_a_header_of_ones_own_that_is_too_long_is_left_out_and_the_event_says_so(proxy, recorder, pki):
+    """Longer than all headers together may be: the client is let in all the same."""
+    one = pki.leaf("id-long-unit", pki.dev, subject=der.name((der.COUNTRY, "NL"), (der.ORGANIZATION, "%" * 500), (der.CN, "acme-9")))
+    fields, event = seen_by_back_end(proxy, recorder, "long", Facts(one, b"acme-9", b"", None, None))
+    assert "x-long" not in fields and fields["x-short"] == "acme-9"
+    assert event["tlscribe"]["headers"]["omitted"] == ["X-Long"]
 
 
 def test_decoders_agree_on_what_is_plain(people):
