@@ -385,6 +385,7 @@ size_t link_server(const struct link *link)
 
 static void leave_lingering(struct link *link)
 {
+	link->shard->lingering_count--;
 	if (link->previous != NULL) {
 		link->previous->next = link->next;
 	} else {

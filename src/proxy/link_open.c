@@ -18,6 +18,8 @@
 /* How long, and for how many bytes, a server that was refused may take to read why. */
 #define LINGER_MS 2000
 #define LINGER_BYTES (256 * 1024)
+/* So many of a worker at a time: nobody counts their descriptors, and one more refusal finds the same in the events. */
+#define LINGERING_MAX 64
 /* Reads after which no ticket is expected any more: servers send them with their first answer. */
 #define TICKET_READS 32
 
@@ -65,6 +67,7 @@ static void linger(struct link *link)
 		s->lingering->previous = link;
 	}
 	s->lingering = link;
+	s->lingering_count++;
 	io_wait(s->loop, &link->io, link->fd, EV_READ);
 	set_timer(link, LINGER_MS);
 }
@@ -97,7 +100,8 @@ static void refuse(struct link *link, enum link_failure failure, int alert, cons
 	if (alert >= 0) {
 		tls_session_alert(link->tls, alert);
 	}
-	if (alert >= 0 && shutdown(link->fd, SHUT_WR) == 0) {
+	if (alert >= 0 && link->shard->lingering_count < LINGERING_MAX &&
+	    shutdown(link->fd, SHUT_WR) == 0) {
 		linger(link);
 	} else {
 		link_free(link, false);

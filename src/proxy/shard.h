@@ -77,6 +77,7 @@ struct shard {
 	struct conn *conns; /* all of them, doubly linked */
 	uint64_t conn_count;
 	struct link *lingering; /* refused servers that may still read why; see link_open.c */
+	unsigned lingering_count;
 	struct recall *recall;  /* of the servers of `snapshot` */
 	struct parked *parked_first, *parked_last; /* by ticket */
 	struct exchange *busy; /* those that wait for somebody; looked at by `tick` */

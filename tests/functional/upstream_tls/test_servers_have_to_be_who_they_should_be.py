@@ -1,5 +1,8 @@
 """A back end's certificate is judged before any byte of a client goes there, and every handshake with one is on record."""
 
+import os
+import threading
+
 import pytest
 
 from lib import backends, clients, der, expect, procs, tls_backends as tb
@@ -173,6 +176,34 @@ def test_the_next_server_is_tried_and_each_leaves_its_event(own_proxies, pki, id
         assert [e["server"]["address"] for e in got] == servers
     finally:
         good.close()
+
+
+def test_refused_servers_that_stay_hold_few_descriptors(own_proxies, pki, identities):
+    """They may read why they were refused, but not all of them at once: nobody counts their sockets."""
+    made, done = tb.context(identities["expired"]), threading.Event()
+
+    def stay(peer, _):
+        with made.wrap_socket(peer, server_side=True):
+            done.wait(procs.PATIENCE)
+
+    server = backends.Server(stay)
+    try:
+        one = to(pki, "stays", server.address, tb.upstream_tls(pki))
+        one["upstream"]["failures"] = 1000
+        proxy = own_proxies(["127.0.0.1:%d" % procs.free_port()], [one], workers=1)
+        before, most = len(os.listdir(f"/proc/{proxy.pid}/fd")), 0
+        for _ in range(200):
+            with clients.Tls(proxy.config["listeners"][0]["bind"], "stays.example", pki.client("good")) as client:
+                try:
+                    assert client.socket.recv(1) == b""
+                except OSError:
+                    pass
+            most = max(most, len(os.listdir(f"/proc/{proxy.pid}/fd")))
+        assert most - before <= 64 + 8, "beside the refused ones a client or two"
+        assert {e["tlscribe"]["class"] for e in tb.egress(proxy, count=200)} == {"expired"}
+    finally:
+        done.set()
+        server.close()
 
 
 def test_without_a_server_name_the_address_has_to_be_in_the_certificate(own_proxies, pki, identities):
