@@ -195,12 +195,72 @@ static bool is_same(const struct config_text *a, const struct config_text *b)
 	                                          : strcmp(a->text, b->text) == 0;
 }
 
+/* One label in place of the `*`, as for server names. */
+static bool is_under(const char *host, const char *wildcard)
+{
+	const char *rest = strchr(host, '.');
+	return wildcard[0] == '*' && rest != NULL && strcmp(rest, wildcard + 1) == 0;
+}
+
+/* A typing error in a host leaves its paths to another route, which may be an open one. */
+static void check_reached(const struct config *config, const struct config_service *service,
+                          const struct config_route *route, struct diag *diag)
+{
+	const char *host = route->host.text;
+	if (host == NULL || service->is_default || service->sni_host == SNI_HOST_OFF) {
+		return;
+	}
+	for (size_t i = 0; i < service->server_names.count; i++) {
+		const char *name = service->server_names.items[i].text;
+		if (name == NULL || strcmp(name, host) == 0 || is_under(host, name) ||
+		    is_under(name, host)) {
+			return;
+		}
+	}
+	diag_warn(diag, config->path, route->host.at,
+	          "no server name of the service is this host: the route is never used");
+}
+
+/* `open` takes all that `closed` closes, on its hosts. Not so where it names the path itself: that is meant. */
+static bool is_opened(const struct config_route *closed, const struct config_route *open)
+{
+	const char *path = closed->path.text != NULL ? closed->path.text : closed->exact.text;
+	if (open->require == REQUIRE_VERIFIED || open->host.text == NULL ||
+	    open->exact.text != NULL || path == NULL) {
+		return false;
+	}
+	if (closed->host.text != NULL && !is_under(open->host.text, closed->host.text)) {
+		return false;
+	}
+	size_t len = open->path.text == NULL ? 0 : strlen(open->path.text);
+	return len < strlen(path) &&
+	       strncmp(path, open->path.text == NULL ? "" : open->path.text, len) == 0;
+}
+
+static void check_closed(const struct config *config, const struct config_service *service,
+                         const struct config_route *closed, struct diag *diag)
+{
+	for (size_t i = 0; i < service->route_count; i++) {
+		const struct config_route *open = &service->routes[i];
+		if (is_opened(closed, open)) {
+			diag_warn(diag, config->path, closed->at,
+			          "require: verified does not hold for host %s: the route in line "
+			          "%u has a host and goes first",
+			          open->host.text, open->at.line);
+		}
+	}
+}
+
 static void check_routes(const struct config *config, const struct config_service *service,
                          struct diag *diag)
 {
 	for (size_t i = 0; i < service->route_count; i++) {
 		const struct config_route *route = &service->routes[i];
 		check_route(config, service, route, diag);
+		check_reached(config, service, route, diag);
+		if (route->require == REQUIRE_VERIFIED) {
+			check_closed(config, service, route, diag);
+		}
 		for (size_t b = 0; b < i; b++) {
 			const struct config_route *before = &service->routes[b];
 			if (is_same(&route->host, &before->host) &&

@@ -92,7 +92,7 @@ static void what_is_wrong_is_said_with_its_place(void)
 
 static void what_is_dangerous_is_warned_of(void)
 {
-	check_fixtures("warned", E_OK, 8);
+	check_fixtures("warned", E_OK, 10);
 }
 
 static void a_file_larger_than_4_mib_is_refused(void)
