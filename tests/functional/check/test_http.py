@@ -30,7 +30,7 @@ def full(site, pki):
                      "check": {"path": "/healthz", "expect": "200-299"}},
         "quarantine": {"servers": [BACK_END], "tls": {"verify": "none"}},
         "routes": [{"path": "/admin/", "require": "verified", "upstream": {"servers": [BACK_END], "tls": tls}},
-                   {"exact": "/status", "host": "*.a.example"}],
+                   {"exact": "/status", "host": "a.example"}],
         "identity_headers": ["rfc9440", {"preset": "x-ssl", "absent": "empty", "only": ["X-SSL-Verify"],
                                          "names": {"X-SSL-Verify": "X-Code"}}],
         "headers": {"X-Partner": "{tls.client.x509.subject.common_name}",
@@ -49,7 +49,7 @@ def test_every_part_of_mode_http_is_told_to_people(full):
 PROXY v2; Host b.example; checked by /healthz
     quarantine 127.0.0.1:9000; TLS, not verified
     route      /admin/..., verified clients alone: 127.0.0.1:9000; TLS, verified as backend.example, with our certificate
-    route      *.a.example/status: the upstream
+    route      a.example/status: the upstream
     headers    rfc9440, x-ssl (only X-SSL-Verify) (X-SSL-Verify is X-Code), X-Partner, X-Claimed (also unverified), X-Id
     sni host   exact
     denials    no_certificate 401, else 403
@@ -73,7 +73,7 @@ def test_every_part_of_mode_http_is_told_to_programs(full):
     assert name["quarantine"]["tls"] == {"verify": "none", "server_name": None, "certificate": False}
     closed, status = name["routes"]
     assert (closed["path"], closed["require"], closed["upstream"]["tls"]) == ("/admin/", "verified", tls)
-    assert status == {"host": "*.a.example", "path": None, "exact": "/status", "rewrite": None, "require": "nothing",
+    assert status == {"host": "a.example", "path": None, "exact": "/status", "rewrite": None, "require": "nothing",
                       "upstream": None}
     assert name["identity_headers"] == [{"preset": "rfc9440", "only": [], "names": {}},
                                         {"preset": "x-ssl", "only": ["X-SSL-Verify"], "names": {"X-SSL-Verify": "X-Code"}}]
