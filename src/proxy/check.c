@@ -230,8 +230,9 @@ static void on_open(void *owner)
 static void on_failed(void *owner, enum link_failure failure, const char *why)
 {
 	struct check *check = owner;
-	check->link = NULL;           /* closed by itself */
-	if (failure == LINK_RECORD) { /* our own trouble says nothing about the server */
+	check->link = NULL; /* closed by itself */
+	/* Our own trouble says nothing about the server. */
+	if (failure == LINK_RECORD || failure == LINK_SHORT) {
 		rest(check);
 		return;
 	}

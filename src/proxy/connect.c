@@ -49,7 +49,9 @@ static void on_failed(void *owner, enum link_failure failure, const char *why)
 		conn_journal_failed(c);
 		return;
 	}
-	upstream_failed(c->upstream, c->server, clock_mono_ns());
+	if (failure != LINK_SHORT) {
+		upstream_failed(c->upstream, c->server, clock_mono_ns());
+	}
 	try_next(c, why);
 }
 

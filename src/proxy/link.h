@@ -26,7 +26,8 @@ enum link_failure {
 	LINK_TIMEOUT,     /* timeouts.connect, for connecting and handshake together */
 	LINK_TLS,         /* no handshake came about */
 	LINK_UNTRUSTED,   /* the server is not who it should be */
-	LINK_RECORD /* its event could not be made durable: our fault, no other server does better */
+	LINK_RECORD, /* its event could not be made durable: our fault, no other server does better */
+	LINK_SHORT /* no descriptor, port or memory for it: our fault, and says nothing of the server */
 };
 
 struct link_ops {

@@ -317,10 +317,17 @@ static void send_header(struct link *link)
 	begin_tls(link);
 }
 
+static bool is_short(int error)
+{
+	return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM ||
+	       error == EADDRNOTAVAIL;
+}
+
 static void connected(struct link *link)
 {
 	if (link->fd == -1) {
-		fail(link, LINK_UNREACHABLE, strerror(link->opening->error));
+		int error = link->opening->error;
+		fail(link, is_short(error) ? LINK_SHORT : LINK_UNREACHABLE, strerror(error));
 	} else if (upstream_connected(link->fd) != E_OK) {
 		fail(link, LINK_UNREACHABLE, strerror(errno));
 	} else {

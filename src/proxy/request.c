@@ -102,7 +102,9 @@ static void on_failed(void *owner, enum link_failure failure, const char *why)
 		return;
 	}
 	x->untrusted |= failure == LINK_UNTRUSTED || failure == LINK_TLS;
-	upstream_failed(x->upstream, x->server, clock_mono_ns());
+	if (failure != LINK_SHORT) {
+		upstream_failed(x->upstream, x->server, clock_mono_ns());
+	}
 	if (upstream_should_warn(x->upstream)) {
 		log_warning("service %s: the back end %s could not be used: %s",
 		            x->conn->service->event.name, upstream_name(x->upstream, x->server),
