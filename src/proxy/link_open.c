@@ -219,6 +219,10 @@ static void handshake_step(struct link *link)
 		break;
 	default:
 		egress_fail(link);
+		if (link->opening->offered.chain != NULL) {
+			/* Who cannot cope with one session is offered no other: its next handshake is a full one. */
+			use_session(link, false);
+		}
 		deny(link, LINK_TLS);
 		return;
 	}

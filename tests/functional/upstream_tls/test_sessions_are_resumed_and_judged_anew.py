@@ -1,5 +1,8 @@
 """Sessions with a back end are resumed, with the certificate of the full handshake on record and judged at every use."""
 
+import socket
+import threading
+
 import pytest
 
 from lib import backends, clients, expect, pki as pkis, procs, tls_backends as tb, der
@@ -86,6 +89,27 @@ def test_a_server_that_does_not_resume_is_asked_in_full(own_proxies, pki, versio
         assert [e["tls"]["resumed"] for e in tb.egress(proxy, count=2)] == [False, False]
     finally:
         second.close()
+
+
+def test_a_server_that_fails_with_a_session_is_offered_no_other(own_proxies, pki):
+    identity, reused, broken = tb.servers_of(pki)["good"], [], threading.Event()
+
+    def breaks(peer, _):
+        if broken.is_set():
+            peer.shutdown(socket.SHUT_RDWR)
+
+    server = tb.TlsServer(serve(reused), tb.context(identity, "1.3"), before=breaks)
+    try:
+        proxy = own_proxies(["127.0.0.1:%d" % procs.free_port()], [to(pki, "one", server.address)], workers=1)
+        address = proxy.config["listeners"][0]["bind"]
+        ask(address, pki)  # leaves two sessions
+        broken.set()
+        assert not clients.probe(address, "one.example", pki.client("good")).echo
+        broken.clear()
+        ask(address, pki)
+        assert reused == [False, False]
+    finally:
+        server.close()
 
 
 @pytest.mark.parametrize("version", ["1.2", "1.3"])
