@@ -68,6 +68,7 @@ struct request_event {
 	struct slice path;
 	struct slice query; /* only where the service allows it; without "?" */
 	unsigned status;    /* of the answer; 0: none was sent */
+	bool cut_off;       /* with a status: not all of the answer was sent */
 	uint64_t request_bytes,
 		response_bytes; /* of the bodies; the second means nothing without a status */
 	const char *upstream;   /* address of the server it went to; NULL */

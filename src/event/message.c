@@ -211,6 +211,9 @@ void message_request(struct message *m, const struct request_event *request)
 		message_text(m, " with ");
 		message_u64(m, request->status);
 	}
+	if (request->cut_off) {
+		message_text(m, ", which broke off");
+	}
 	if (request->denied && request->detail != NULL) {
 		message_text(m, ": ");
 		message_bounded(m, slice_text(request->detail), SHOWN_MAX);

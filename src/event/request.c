@@ -34,7 +34,8 @@ static void put_event(struct encoder *e, const struct request_event *request)
 	} else {
 		put_literals(e, FIELD_EVENT_TYPE, "\"access\",\"allowed\"");
 		put_literal(e, FIELD_EVENT_ACTION, "request");
-		put_string(e, FIELD_EVENT_OUTCOME, request->status != 0 ? "success" : "unknown");
+		put_string(e, FIELD_EVENT_OUTCOME,
+		           request->status != 0 && !request->cut_off ? "success" : "unknown");
 	}
 	/* As the handshake's, if that is why. */
 	put_string(e, FIELD_EVENT_REASON,

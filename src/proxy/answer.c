@@ -161,8 +161,8 @@ static void put_note(struct request_event *event, const struct request_note *not
 	event->method = slice_of(at, note->method_len);
 	event->host = slice_of(at + note->method_len, note->host_len);
 	event->path = slice_of(at + note->method_len + note->host_len, note->path_len);
-	event->query = slice_of(at + note->method_len + note->host_len + note->path_len,
-	                        note->query_len);
+	event->query =
+		slice_of(at + note->method_len + note->host_len + note->path_len, note->query_len);
 }
 
 /* False: it is not on the record. */
@@ -244,7 +244,7 @@ bool exchange_note(struct exchange *x, const struct http_head *head)
 	return true;
 }
 
-void exchange_record(struct exchange *x)
+void exchange_record(struct exchange *x, bool whole)
 {
 	const struct request_note *note = &x->note;
 	if (note->text == NULL) {
@@ -253,6 +253,7 @@ void exchange_record(struct exchange *x)
 	struct request_event event = {
 		.duration_ns = clock_mono_ns() - x->start_ns,
 		.status = x->status,
+		.cut_off = x->status != 0 && !whole,
 		.request_bytes = x->up.bytes,
 		.response_bytes = x->down_body.bytes,
 		.upstream = x->server == UPSTREAM_NOBODY ? note->upstream

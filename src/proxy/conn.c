@@ -77,7 +77,7 @@ void conn_free(struct conn *c)
 void conn_close(struct conn *c, enum close_reason reason)
 {
 	if (c->http != NULL) {
-		exchange_record(c->http);
+		exchange_record(c->http, false);
 	}
 	connection_end_record(c, reason,
 	                      reason == CLOSE_PARK_TIMEOUT || reason == CLOSE_JOURNAL_FAILED);

@@ -491,7 +491,7 @@ bool exchange_is_last(const struct exchange *x)
 enum exchange_result exchange_over(struct exchange *x)
 {
 	struct conn *c = x->conn;
-	exchange_record(x);
+	exchange_record(x, true);
 	/* A reload since the head was passed on waits for the next answer: a client that was not told may have asked again. */
 	bool last = x->last || x->client_eof || c->shard->draining || !x->up.done;
 	exchange_release_link(x, request_went(x) && x->down_body.done && !x->link_close);
@@ -508,7 +508,7 @@ enum exchange_result exchange_over(struct exchange *x)
 enum exchange_result exchange_end(struct exchange *x, enum close_reason reason, bool proper)
 {
 	struct conn *c = x->conn;
-	exchange_record(x); /* one that was cut off was asked for all the same */
+	exchange_record(x, false); /* one that was cut off was asked for all the same */
 	exchange_release_link(x, false);
 	x->end_reason = reason;
 	if (proper && exchange_sent(x)) {

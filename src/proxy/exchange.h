@@ -183,6 +183,6 @@ enum exchange_result exchange_answer_denial(struct exchange *x, const struct htt
 enum exchange_result exchange_deny(struct exchange *x, unsigned status, enum denied_by by,
                                    const char *detail, const struct http_head *head);
 /* answer.c: the request event of an exchange that is over or cut off, if the service wants one; once. */
-void exchange_record(struct exchange *x);
+void exchange_record(struct exchange *x, bool whole);
 /* answer.c: keeps what that event needs. False: out of memory. */
 bool exchange_note(struct exchange *x, const struct http_head *head);

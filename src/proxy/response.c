@@ -95,7 +95,7 @@ static enum exchange_result switch_protocols(struct exchange *x, const struct ht
 	if (exchange_send(x, frame.data, frame.len) == EXCHANGE_GONE) {
 		return EXCHANGE_GONE;
 	}
-	exchange_record(x);
+	exchange_record(x, true);
 	exchange_tunnel(x);
 	return EXCHANGE_GONE; /* the exchange is */
 }
@@ -198,6 +198,7 @@ static enum exchange_result one_head(struct exchange *x, struct slice bytes, siz
 	if (++x->informational > INFORMATIONAL_MAX) {
 		return broken(x, "too many 1xx heads");
 	}
+	x->expecting = x->expecting && head.status != 100;
 	if (x->minor == 0) { /* RFC 9110 15.2: not to an HTTP/1.0 client */
 		return EXCHANGE_STAYS;
 	}

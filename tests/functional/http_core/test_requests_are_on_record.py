@@ -66,6 +66,7 @@ def test_one_whose_answer_was_cut_off_is_on_record(proxy, address, recorder):
         assert one.end == "cut"
     event = event_of(proxy, "/broken")
     assert event["http"]["response"]["status_code"] == 200
+    assert event["event"]["outcome"] == "unknown" and event["message"].endswith(" was answered with 200, which broke off")
     assert event["server"]["address"] == recorder.address
 
 

@@ -78,6 +78,12 @@ static void outcome_is_what_became_of_it(void)
 	struct request_event request = fixture_request(&f);
 	request.status = 502;
 	CU_ASSERT(says(&f, &request, "event.outcome", "success"));
+	request.cut_off = true;
+	CU_ASSERT(says(&f, &request, "event.outcome", "unknown"));
+	CU_ASSERT(says(
+		&f, &request, "message",
+		"partner-a: POST api.example/v1/orders was answered with 502, which broke off"));
+	request.cut_off = false;
 	request.status = 0;
 	json_t *entry = encoded(&f, &request);
 	CU_ASSERT_STRING_EQUAL(fixture_string(entry, "event.outcome"), "unknown");
