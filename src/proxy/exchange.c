@@ -78,8 +78,8 @@ static enum exchange_wait whom(const struct exchange *x)
 		return WAIT_CLIENT;
 	}
 	bool taken = x->head_off == x->head.len && x->rest_off == x->rest.len && !x->link_flushing;
-	return x->state == EXCHANGE_ACTIVE && taken && !x->up.done && !x->up_broken ? WAIT_BODY
-	                                                                            : WAIT_UPSTREAM;
+	bool body = x->state == EXCHANGE_ACTIVE && taken && !x->up.done && !x->up_broken;
+	return body && !x->expecting ? WAIT_BODY : WAIT_UPSTREAM;
 }
 
 static void watch(struct exchange *x)
@@ -472,7 +472,7 @@ static void reset(struct exchange *x)
 	x->status = 0;
 	x->informational = 0;
 	x->retriable = x->websocket = x->pooled = x->untrusted = x->answered = x->link_close = false;
-	x->up_broken = x->link_flushing = false;
+	x->up_broken = x->link_flushing = x->expecting = false;
 }
 
 /* A server may answer before it has read all of a request. What it still waits for would be the next request: another client's. */

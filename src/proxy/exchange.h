@@ -94,6 +94,7 @@ struct exchange {
 	bool retriable; /* idempotent, and all of it is in `head` */
 	bool websocket;
 	char websocket_key[24];
+	bool expecting; /* the client waits for a 100 before it sends its body */
 	struct body up;
 	struct buf head; /* for the back end: the head, and a body that was there at once */
 	size_t head_off;

@@ -410,6 +410,7 @@ static enum exchange_result chunked_body(struct exchange *x, struct slice bytes,
 enum exchange_result exchange_body(struct exchange *x, struct slice bytes, size_t *used)
 {
 	*used = 0;
+	x->expecting = false; /* it does not wait */
 	if (x->up_broken || x->head_off < x->head.len || x->rest_off < x->rest.len) {
 		return EXCHANGE_STAYS;
 	}
@@ -510,6 +511,7 @@ enum exchange_result exchange_request(struct exchange *x, const struct http_head
 	if (head->framing == HTTP_LENGTH && over_limit(x, head->length)) {
 		return exchange_deny(x, 413, DENIED_BY_REQUEST, "the body is too large", head);
 	}
+	x->expecting = head->expect_continue;
 	struct slice key = {0};
 	x->websocket = http_wants_websocket(head, &key);
 	if (x->websocket) {

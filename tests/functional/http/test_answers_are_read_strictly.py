@@ -128,7 +128,8 @@ def test_a_good_answer_arrives_as_it_is_understood(address, recorder):
 
 def test_an_answer_byte_by_byte_is_read_as_one(address, recorder):
     def script(request):
-        for byte in b"HTTP/1.1 103 Early\r\nA: b\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nT: u\r\n\r\n":
+        for byte in b"HTTP/1.1 103 Early\r\nA: b\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" \
+                    b"5\r\nhello\r\n0\r\nT: u\r\n\r\n":
             request.connection.send(bytes([byte]))
     recorder.script = script
     with Http(address, "web.example") as one:

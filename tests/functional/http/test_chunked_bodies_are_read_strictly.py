@@ -1,8 +1,6 @@
 """Every shape of tests/data/http/chunked.json as the body of a request and of an answer (RFC 9112 7.1): what is malformed never makes a
 whole message on the other side, and what is good is framed anew."""
 
-import json
-
 import pytest
 
 from lib import message, procs, vectors
@@ -155,4 +153,4 @@ def test_many_small_chunks_stay_many_bytes_apart_from_their_framing(address, rec
         one.send(HEAD + chunks(*[body[i:i + 1] for i in range(size)]))
         got = one.response()
     assert got.body == body and recorder.requests[-1].body == body
-    assert json.dumps(got.trailers) == "[]"
+    assert got.trailers == []

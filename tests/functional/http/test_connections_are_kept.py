@@ -102,7 +102,8 @@ def test_pipelined_requests_with_bodies_of_every_kind_keep_apart(address, fresh)
         fresh.forget()
         raw = b"".join(parts)
         with Http(address, "web.example") as one:
-            sender = threading.Thread(target=lambda: [one.send(raw[i:i + (split or len(raw))]) for i in range(0, len(raw), split or len(raw))])
+            step = split or len(raw)
+            sender = threading.Thread(target=lambda one=one, step=step: [one.send(raw[i:i + step]) for i in range(0, len(raw), step)])
             sender.start()
             targets = [r.decode().split(" ")[1] for r in (p.split(b"\r\n")[0] for p in parts)]
             for target, verb in zip(targets, verbs):

@@ -25,8 +25,8 @@ REQUESTS = {
     ("nginx", "method of every token byte"):
         "The same: no byte of a token ends a request line anywhere.",
     ("nginx", "percent-encoding is left to the caller"):
-        "nginx decodes paths to find files: %00 and what climbs above the root are nothing to it. We serve no files; a path goes on as it was "
-        "written, and where routes depend on it, every reading of it has to lead to the same one (test_routes.py).",
+        "nginx decodes paths to find files: %00 and what climbs above the root are nothing to it. We serve no files; a path goes on as "
+        "it was written, and where routes depend on it, every reading of it has to lead to the same one (test_routes.py).",
     ("nginx", "asterisk-form"):
         "RFC 9112 3.2.4: OPTIONS of the whole server is a request like others.",
     ("nginx", "white space around values is no part of them"):

@@ -52,7 +52,8 @@ def test_fields_of_the_hop_do_not_pass(ask):
 
 
 def test_what_connection_names_does_not_pass_in_whatever_case_and_however_often(ask):
-    got, _, _ = ask("plain", [("A", "1"), ("Connection", "close-not,,B , a"), ("b", "2"), ("connection", "C,"), ("c", "3"), ("D", "4"), ("B", "5")])
+    got, _, _ = ask("plain", [("A", "1"), ("Connection", "close-not,,B , a"), ("b", "2"), ("connection", "C,"), ("c", "3"), ("D", "4"),
+                              ("B", "5")])
     assert [name for name in ("A", "B", "C", "D") if name in got] == ["D"]
 
 

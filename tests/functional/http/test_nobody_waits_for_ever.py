@@ -122,6 +122,29 @@ def test_a_back_end_that_says_nothing_gives_504(address, fresh):
     fresh.wait(lambda r: first.connection.ended, "waited for the connection to be given up")
 
 
+def test_a_back_end_that_never_says_go_on_gives_504(address, fresh):
+    """A client that waits for its 100 (RFC 9110 10.1.1) is not the one who is slow."""
+    gate = threading.Event()
+    fresh.script = lambda r: gate.wait(procs.PATIENCE) and None
+    with Http(address, "web.example") as one:
+        one.send(request("/", "web.example", "POST", fields={"Content-Length": 5, "Expect": "100-continue"}))
+        got = one.response()
+        gate.set()
+        assert got.status == 504 and got.value("Connection") == "close"
+        assert one.wait_end() == b"" and one.end == "closed"
+
+
+def test_a_client_that_was_told_to_go_on_and_does_not_gets_408(address, fresh):
+    def script(r):
+        r.connection.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+        list(r.pieces(r.length))
+    fresh.script = script
+    with Http(address, "web.example") as one:
+        one.send(request("/", "web.example", "POST", fields={"Content-Length": 5, "Expect": "100-continue"}))
+        got = one.response()
+        assert [b.status for b in got.before] == [100] and got.status == 408
+
+
 def test_a_back_end_that_stops_within_its_answer_is_cut_off(address, fresh):
     gate = threading.Event()
 

@@ -39,7 +39,8 @@ def test_every_request_gets_its_own_answer_once(own_proxies, pki):
     assert got["twice"] == 0 and got["abandoned"] > 0
     # Churn on both sides.
     assert got["connections"] > COUNT // 100 and got["backend"] > COUNT // 100
-    procs.wait_for(lambda: len(proxy.actions("connection-end")) == got["connections"], lambda: f"the ends of {got['connections']} connections")
+    procs.wait_for(lambda: len(proxy.actions("connection-end")) == got["connections"],
+                   lambda: f"the ends of {got['connections']} connections")
     # What is kept for the back end goes when nobody needs it.
     procs.wait_for(lambda: procs.descriptors(proxy.pid) <= descriptors, "the connections to be over", patience=procs.PATIENCE + 30)
     assert len(proxy.handshakes()) == got["connections"]

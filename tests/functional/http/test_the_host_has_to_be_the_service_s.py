@@ -31,12 +31,14 @@ def proxy(proxies, pki, recorder, folder):
     return proxies(listeners, services)
 
 
-# A dot at the end says that the name is complete (RFC 1034 3.1). Listeners by number: 0-2 have every service, with a default; 3 has three of them, 4 one, both without a default.
+# A dot at the end says that the name is complete (RFC 1034 3.1). Listeners by number: 0-2 have every service, with a default; 3 has
+# three of them, 4 one, both without a default.
 @pytest.mark.parametrize("listener", [0, 1, 2])
 @pytest.mark.parametrize("sni,host", [
     ("one.example", "one.example"), ("one.example", "ONE.Example:8443"), ("one.example", "uno.example"), ("one.example", "x.one.example"),
     ("one.example", "one.example."), ("exact.example", "exact.example."),
-    ("x.one.example", "one.example"), ("exact.example", "exact.example"), ("exact.example", "EXACT.example:1"), ("off.example", "off.example"),
+    ("x.one.example", "one.example"), ("exact.example", "exact.example"), ("exact.example", "EXACT.example:1"),
+    ("off.example", "off.example"),
     ("off.example", "two.example"), ("off.example", "127.0.0.1"), ("rest.example", "rest.example"), ("rest.example", "unknown.example"),
     ("unknown.example", "other.example"), ("unknown.example", "[::1]:443"), ("unknown.example", "127.0.0.1"), (None, "rest.example")])
 def test_a_host_of_the_same_service_is_served(proxy, recorder, listener, sni, host):
@@ -69,9 +71,11 @@ def denied(proxy, listener, sni, host, raw=None):
         ("one.example", "unknown.example"), ("one.example", "y.x.one.example"), ("two.example", "one.example"),
         ("exact.example", "same.example"), ("exact.example", "two.example"), ("exact.example", "unknown.example"),
         ("rest.example", "one.example"), ("unknown.example", "two.example"), (None, "one.example"), ("one.example", "127.0.0.1"),
-        ("one.example", "[::1]"), ("one.example", "two.example."), ("exact.example", "same.example."), ("two.example", "two.example.."))] + [
+        ("one.example", "[::1]"), ("one.example", "two.example."),
+        ("exact.example", "same.example."), ("two.example", "two.example.."))] + [
     (3, "one.example", "two.example"), (3, "one.example", "closed.example"), (3, "one.example", "unknown.example"),
-    (3, "one.example", "off.example"), (4, "one.example", "two.example"), (4, "one.example", "rest.example"), (4, "one.example", "127.0.0.1")])
+    (3, "one.example", "off.example"), (4, "one.example", "two.example"), (4, "one.example", "rest.example"),
+    (4, "one.example", "127.0.0.1")])
 def test_a_host_of_another_service_or_of_none_is_misdirected(proxy, recorder, listener, sni, host):
     recorder.forget()
     denied(proxy, listener, sni, host)

@@ -75,7 +75,7 @@ def proxy(proxies, pki, recorder, echo_server):
     return proxies(["127.0.0.1:%d" % procs.free_port()],
                    [service("socket", pki, echo_server.address, mode="http", connection_end=True, requests="all"),
                     service("raw", pki, back, "none", mode="http"),
-                    service("quick", pki, recorder.address, "none", mode="http")], workers=1, timeouts={"idle": "2s"})
+                    service("quick", pki, recorder.address, "none", mode="http")], workers=1)
 
 
 @pytest.fixture
@@ -100,7 +100,8 @@ def test_a_library_s_client_and_server_talk_through_the_proxy(proxy, address, pk
 
     async def talk():
         async with websockets.connect("wss://socket.example/chat?room=1", host=host, port=int(port), ssl=context, max_size=None,
-                                      compression=None, server_hostname="socket.example", extra_headers={"X-Forwarded-For": "192.0.2.66"}) as one:
+                                      compression=None, server_hostname="socket.example",
+                                      extra_headers={"X-Forwarded-For": "192.0.2.66"}) as one:
             for text in texts:
                 await one.send(text)
                 assert await one.recv() == text
@@ -139,7 +140,7 @@ def test_what_either_side_sends_with_its_head_is_not_lost(address, fresh):
         assert one.end == "closed"
 
 
-def test_a_tunnel_outlives_the_timeouts_of_requests_and_ends_when_idle(address, fresh):
+def test_a_tunnel_is_held_to_no_timeout_of_requests_and_ends_when_idle(own_proxies, pki, fresh):
     def script(r):
         r.connection.send(switching())
         while True:
@@ -148,7 +149,10 @@ def test_a_tunnel_outlives_the_timeouts_of_requests_and_ends_when_idle(address, 
                 return
             r.connection.send(got)
     fresh.script = script
-    with Http(address, "raw.example") as one:
+    proxy = own_proxies(["127.0.0.1:%d" % procs.free_port()],
+                        [service("raw", pki, fresh.address, "none", mode="http", connection_end=True)],
+                        timeouts={"header": "1s", "request": "1s", "upstream": "1s", "idle": "3s"})
+    with Http(proxy.config["listeners"][0]["bind"], "raw.example") as one:
         one.send(request("/", "raw.example", fields=UPGRADE))
         assert one.one().status == 101
         for i in range(20):
@@ -158,6 +162,7 @@ def test_a_tunnel_outlives_the_timeouts_of_requests_and_ends_when_idle(address, 
                 got += one.receive()
             assert got == b"%04d" % i
         assert one.wait_end() == b""
+    assert proxy.wait_action("connection-end")[0]["tlscribe"]["close_reason"] == "idle_timeout"
 
 
 def test_a_101_that_nobody_asked_for_is_no_answer(address, fresh):
