@@ -27,11 +27,7 @@ static const char *const hop_by_hop[] = {
 };
 /* Written by `forwarded`. */
 static const char *const forwarded[] = {
-	"forwarded",
-	"x-forwarded-for",
-	"x-forwarded-host",
-	"x-forwarded-port",
-	"x-forwarded-proto",
+	"forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-port", "x-forwarded-proto",
 };
 
 bool value_same_header(const char *a, const char *b)
