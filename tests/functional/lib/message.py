@@ -2,6 +2,7 @@
 
 import re
 
+VISIBLE = rb"[\x21-\x7e\x80-\xff]"
 TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 
 
@@ -113,7 +114,7 @@ class Message:
 def read_fields(lines):
     fields = []
     for line in lines:
-        found = re.fullmatch(rb"(" + TOKEN + rb"):[ \t]*((?:[\x21-\x7e\x80-\xff](?:[\x20-\x7e\x80-\xff\t]*[\x21-\x7e\x80-\xff])?)?)[ \t]*", line)
+        found = re.fullmatch(rb"(" + TOKEN + rb"):[ \t]*((?:" + VISIBLE + rb"(?:[\x20-\x7e\x80-\xff\t]*" + VISIBLE + rb")?)?)[ \t]*", line)
         if found is None:
             raise Malformed(f"field line {line!r}")
         fields.append((found[1].decode(), found[2].decode("latin-1")))
