@@ -7,6 +7,9 @@
  *   in ──`failures` in a row──▶ out for back_off ──over──▶ one probe ──succeeded──▶ in
  *                                 ▲                            │
  *                                 └──failed: twice as long─────┘
+ *
+ * When nobody is in, those that are out by failures are tried all the same: a failure can be provoked by a client, and to be refused by
+ * a dead server is no worse than to be refused for it.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -196,12 +199,30 @@ static bool try_addresses(const struct upstream *upstream, struct upstream_tried
 	return any;
 }
 
+/* Out by failures alone. Whoever is out the longest has the best chance. */
+static size_t pick_in_need(const struct upstream *upstream, const struct upstream_tried *tried)
+{
+	size_t best = UPSTREAM_NOBODY;
+	uint64_t soonest = UINT64_MAX;
+	for (size_t i = 0; i < upstream->count; i++) {
+		const struct server *server = &upstream->servers[i];
+		uint64_t until = atomic_load_explicit(&server->out_until_ns, memory_order_relaxed);
+		if (!was_tried(tried, i) && until < soonest &&
+		    !atomic_load_explicit(&server->down, memory_order_relaxed)) {
+			best = i;
+			soonest = until;
+		}
+	}
+	return best;
+}
+
 size_t upstream_pick(struct upstream *upstream, struct upstream_tried *tried, uint64_t now_ns)
 {
 	size_t i = pick_of_all(upstream, tried, now_ns);
 	if (i == UPSTREAM_NOBODY && try_addresses(upstream, tried)) {
 		i = pick_of_all(upstream, tried, now_ns);
 	}
+	i = i != UPSTREAM_NOBODY ? i : pick_in_need(upstream, tried);
 	if (i != UPSTREAM_NOBODY) {
 		tried->bits[i / 64] |= UINT64_C(1) << i % 64;
 	}

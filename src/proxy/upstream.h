@@ -48,9 +48,9 @@ void upstream_inherit(struct upstream *upstream, const struct upstream *old);
 
 /* The next server in turn (weighted round robin, or the one with the fewest connections for its weight) among those
  * that are up and were not tried; then backups in the same way; then, once for each further address, servers with several of
- * them. UPSTREAM_NOBODY: none is left; one that is out by failures alone is not tried before its back-off is over, then by one
- * connection at a time, until upstream_succeeded() or upstream_failed() tells how that went or 10 s have passed. Marks it in
- * `tried`. Any worker. */
+ * them. one that is out by failures alone is not tried before its back-off is over, then by one connection at a time, until
+ * upstream_succeeded() or upstream_failed() tells how that went or 10 s have passed; but before nobody is tried at all, it is.
+ * UPSTREAM_NOBODY: none is left. Marks it in `tried`. Any worker. */
 size_t upstream_pick(struct upstream *upstream, struct upstream_tried *tried, uint64_t now_ns);
 /* A connection to it is in use (requests, in http mode), or no more: for least-connections. Any worker. */
 void upstream_use(struct upstream *upstream, size_t i);

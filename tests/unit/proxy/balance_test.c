@@ -190,7 +190,7 @@ static void *probe_once(void *arg)
 static void of_many_workers_one_probes(void)
 {
 	for (size_t round = 0; round < 50; round++) {
-		struct upstream *upstream = MAKE(BALANCE_ROUND_ROBIN, 1);
+		struct upstream *upstream = MAKE(BALANCE_ROUND_ROBIN, 1, -1);
 		fail(upstream, 0, 3, 1);
 		struct crowd crowds[THREADS] = {{0}};
 		pthread_t threads[THREADS];
@@ -298,19 +298,19 @@ static void only_backups_serve_as_well(void)
 
 static void only_failures_in_a_row_count(void)
 {
-	struct upstream *upstream = MAKE(BALANCE_ROUND_ROBIN, 1);
+	struct upstream *upstream = MAKE(BALANCE_ROUND_ROBIN, 1, -1);
 	fail(upstream, 0, 2, 1);
 	upstream_succeeded(upstream, 0);
 	fail(upstream, 0, 2, 1);
 	CU_ASSERT_EQUAL(pick(upstream, 1), 0);
 	fail(upstream, 0, 1, 1);
-	CU_ASSERT_EQUAL(pick(upstream, 1), UPSTREAM_NOBODY);
+	CU_ASSERT_EQUAL(pick(upstream, 1), 1);
 	upstream_free(&upstream);
 }
 
 static void without_a_number_failures_take_nobody_out(void)
 {
-	struct upstream *upstream = MAKE(BALANCE_ROUND_ROBIN, 1);
+	struct upstream *upstream = MAKE(BALANCE_ROUND_ROBIN, 1, -1);
 	config.failures = 0;
 	fail(upstream, 0, 1000, 1);
 	CU_ASSERT_EQUAL(pick(upstream, 1), 0);
@@ -319,12 +319,12 @@ static void without_a_number_failures_take_nobody_out(void)
 
 static void the_back_off_doubles_sixteenfold(void)
 {
-	struct upstream *upstream = MAKE(BALANCE_ROUND_ROBIN, 1);
+	struct upstream *upstream = MAKE(BALANCE_ROUND_ROBIN, 1, -1);
 	static const unsigned times[] = {1, 2, 4, 8, 16, 16, 16};
 	uint64_t now = 1;
 	fail(upstream, 0, 3, now);
 	for (size_t k = 0; k < sizeof(times) / sizeof(times[0]); k++) {
-		CU_ASSERT_EQUAL(pick(upstream, now + times[k] * SECOND - 1), UPSTREAM_NOBODY);
+		CU_ASSERT_EQUAL(pick(upstream, now + times[k] * SECOND - 1), 1);
 		now += times[k] * SECOND;
 		CU_ASSERT_EQUAL(pick(upstream, now), 0);
 		fail(upstream, 0, 1, now);
@@ -334,7 +334,7 @@ static void the_back_off_doubles_sixteenfold(void)
 	CU_ASSERT_EQUAL(pick(upstream, now), 0);
 	upstream_succeeded(upstream, 0);
 	fail(upstream, 0, 3, now);
-	CU_ASSERT_EQUAL(pick(upstream, now + SECOND - 1), UPSTREAM_NOBODY);
+	CU_ASSERT_EQUAL(pick(upstream, now + SECOND - 1), 1);
 	CU_ASSERT_EQUAL(pick(upstream, now + SECOND), 0);
 	upstream_free(&upstream);
 }
@@ -356,11 +356,11 @@ static void one_connection_at_a_time_probes(void)
 
 static void a_probe_without_an_end_is_forgotten(void)
 {
-	struct upstream *upstream = MAKE(BALANCE_ROUND_ROBIN, 1);
+	struct upstream *upstream = MAKE(BALANCE_ROUND_ROBIN, 1, -1);
 	fail(upstream, 0, 3, 1);
 	uint64_t now = 1 + SECOND;
 	CU_ASSERT_EQUAL(pick(upstream, now), 0);
-	CU_ASSERT_EQUAL(pick(upstream, now + 10 * SECOND - 1), UPSTREAM_NOBODY);
+	CU_ASSERT_EQUAL(pick(upstream, now + 10 * SECOND - 1), 1);
 	CU_ASSERT_EQUAL(pick(upstream, now + 10 * SECOND), 0);
 	upstream_free(&upstream);
 }
@@ -368,9 +368,30 @@ static void a_probe_without_an_end_is_forgotten(void)
 static void stragglers_do_not_lengthen_the_back_off(void)
 {
 	/* A hundred connections were under way when the server went: that is one outage. */
-	struct upstream *upstream = MAKE(BALANCE_ROUND_ROBIN, 1);
+	struct upstream *upstream = MAKE(BALANCE_ROUND_ROBIN, 1, -1);
 	fail(upstream, 0, 100, 1);
 	CU_ASSERT_EQUAL(pick(upstream, 1 + SECOND), 0);
+	upstream_free(&upstream);
+}
+
+static void those_out_are_better_than_nobody(void)
+{
+	struct upstream *upstream = MAKE(BALANCE_ROUND_ROBIN, 1, 1, -1);
+	fail(upstream, 0, 3, 1);
+	fail(upstream, 2, 3, 2);
+	fail(upstream, 1, 3, 3);
+	struct upstream_tried tried = {.rounds = 0};
+	/* Who is out the longest has the best chance; nobody twice. */
+	CU_ASSERT_EQUAL(upstream_pick(upstream, &tried, 4), 0);
+	CU_ASSERT_EQUAL(upstream_pick(upstream, &tried, 4), 2);
+	CU_ASSERT_EQUAL(upstream_pick(upstream, &tried, 4), 1);
+	CU_ASSERT_EQUAL(upstream_pick(upstream, &tried, 4), UPSTREAM_NOBODY);
+	/* A check has looked: that is more than a failure. */
+	upstream_checked(upstream, 0, false);
+	upstream_checked(upstream, 2, false);
+	CU_ASSERT_EQUAL(pick(upstream, 4), 1);
+	upstream_checked(upstream, 1, false);
+	CU_ASSERT_EQUAL(pick(upstream, 4), UPSTREAM_NOBODY);
 	upstream_free(&upstream);
 }
 
@@ -389,7 +410,7 @@ static void a_server_out_by_checks_is_never_picked(void)
 
 static void a_good_check_ends_a_back_off(void)
 {
-	struct upstream *upstream = MAKE(BALANCE_ROUND_ROBIN, 1);
+	struct upstream *upstream = MAKE(BALANCE_ROUND_ROBIN, 1, -1);
 	fail(upstream, 0, 3, 1);
 	upstream_checked(upstream, 0, false);
 	upstream_checked(upstream, 0, true);
@@ -432,13 +453,13 @@ static void without_checks_a_reload_takes_everybody_in(void)
 
 static void a_probe_under_way_is_not_waited_for_after_a_reload(void)
 {
-	struct upstream *old = MAKE(BALANCE_ROUND_ROBIN, 1);
+	struct upstream *old = MAKE(BALANCE_ROUND_ROBIN, 1, -1);
 	fail(old, 0, 3, 1);
 	CU_ASSERT_EQUAL(pick(old, 1 + SECOND), 0);
-	struct upstream *new = MAKE(BALANCE_ROUND_ROBIN, 1);
+	struct upstream *new = MAKE(BALANCE_ROUND_ROBIN, 1, -1);
 	upstream_inherit(new, old);
 	CU_ASSERT_EQUAL(pick(new, 1 + SECOND), 0);
-	CU_ASSERT_EQUAL(pick(new, 1 + SECOND), UPSTREAM_NOBODY);
+	CU_ASSERT_EQUAL(pick(new, 1 + SECOND), 1);
 	upstream_free(&new);
 	upstream_free(&old);
 }
@@ -463,6 +484,7 @@ static const struct unit_test tests[] = {
 	{"one connection at a time probes", one_connection_at_a_time_probes},
 	{"a probe without an end is forgotten", a_probe_without_an_end_is_forgotten},
 	{"stragglers do not lengthen the back-off", stragglers_do_not_lengthen_the_back_off},
+	{"those out are better than nobody", those_out_are_better_than_nobody},
 	{"a server out by checks is never picked", a_server_out_by_checks_is_never_picked},
 	{"a good check ends a back-off", a_good_check_ends_a_back_off},
 	{"a reload keeps what is known", a_reload_keeps_what_is_known},
