@@ -151,11 +151,12 @@ static struct link *take_link(struct exchange *x)
 	return link;
 }
 
-/* One that waited. What cannot be sent twice is not sent on a link that shows signs of dying; for the rest a look costs a system call. */
+/* One that waited. What its server said unasked would be taken for the answer to this request, so a link that is not quiet is given up;
+ * one that shows signs of dying too, as not every request can be sent twice. */
 static bool reuse_link(struct exchange *x)
 {
 	struct link *link = take_link(x);
-	while (link != NULL && !x->retriable && !link_quiet(link)) {
+	while (link != NULL && !link_quiet(link)) {
 		link_close(&link, false);
 		link = take_link(x);
 	}
