@@ -303,7 +303,8 @@ static void wait_for_more(struct conn *c)
 		return;
 	}
 	int client = 0;
-	client |= !r->client_eof && !r->up_broken && r->up.data == NULL ? EV_READ : 0;
+	bool read = !r->client_eof && !r->up_broken && r->up.data == NULL;
+	client |= read && !r->up_wants_write ? EV_READ : 0;
 	client |= r->down.data != NULL || r->up_wants_write || (r->upstream_eof && !r->client_shut)
 	                  ? EV_WRITE
 	                  : 0;
