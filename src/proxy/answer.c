@@ -1,6 +1,6 @@
 /* Our own answers, and what the record says of requests.
  *
- * A client learns a status and the id of the event, nothing else (R20): why it was refused stands in the record. */
+ * A client learns a status and the id of the event, nothing else: why it was refused stands in the record. */
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>

@@ -299,8 +299,8 @@ void conn_judged(struct conn *c)
 	c->allowed = hs->decision != DECISION_DENY;
 	c->over_http = !c->allowed && hs->tls.established && c->service->config->deny == DENY_HTTP;
 	c->alert = c->allowed || c->over_http ? -1 : policy_alert(hs->class, hs->tls.version);
-	c->upstream = hs->decision == DECISION_QUARANTINE ? c->service->quarantine
-	                                                   : c->service->upstream;
+	c->upstream =
+		hs->decision == DECISION_QUARANTINE ? c->service->quarantine : c->service->upstream;
 	hs->tls.alert_sent = c->alert;
 	bool wait = snapshot_config(c->snapshot)->record == RECORD_BEFORE_TRAFFIC;
 	conn_wait(c, 0);

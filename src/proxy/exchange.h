@@ -13,8 +13,8 @@
  * A busy exchange has a deadline that the shard looks at ten times a second: no timer is moved for a request. Between requests the
  * connection's idle timer runs.
  *
- * Files: exchange.c the client's side and the states, request.c from head to link, response.c the back end's side, answer.c our own
- * answers. Thread: the connection's worker. */
+ * Files: exchange.c the states, deadlines and ends; exchange_client.c the client's side; request.c from head to body; exchange_link.c the way to a
+ * server; response.c its answer; answer.c our own answers and the record. Thread: the connection's worker. */
 #pragma once
 
 #include <stdbool.h>
@@ -135,16 +135,23 @@ void exchange_drain(struct exchange *x);
 /* Every 100 ms while there are busy ones: looks at the deadlines. */
 void exchange_tick(struct shard *s);
 
-/* --- among exchange.c, request.c, response.c and answer.c --- */
+/* --- among these files --- */
 
 /* Every function that returns this may have ended the connection: EXCHANGE_GONE, touch nothing. */
 enum exchange_result { EXCHANGE_STAYS, EXCHANGE_GONE };
 
-/* exchange.c: sends, keeping what the client does not take at once; `data` may be the worker's scratch. */
+/* exchange_client.c: sends, keeping what the client does not take at once; `data` may be the worker's scratch. */
 enum exchange_result exchange_send(struct exchange *x, const void *data, size_t len);
 /* Nothing waits for the client. */
 bool exchange_sent(const struct exchange *x);
-/* No further request is served on this connection: the client or we said so, the worker drains, or another configuration came into force. */
+/* What waits for it, as far as it takes it. */
+enum exchange_result exchange_flush(struct exchange *x);
+/* There is room for what it says. */
+bool exchange_may_read(const struct exchange *x);
+/* Reads and uses it, a turn's worth. */
+enum exchange_result exchange_pump(struct exchange *x);
+
+/* exchange.c: no further request is served on this connection: the client or we said so, the worker drains, or another configuration came into force. */
 bool exchange_is_last(const struct exchange *x);
 /* The answer was passed on whole: the next request, or the end. */
 enum exchange_result exchange_over(struct exchange *x);
@@ -160,18 +167,21 @@ enum exchange_result exchange_request(struct exchange *x, const struct http_head
                                       struct slice bytes, size_t *used);
 /* request.c: body bytes of the client; *used as above. Takes none while some wait. */
 enum exchange_result exchange_body(struct exchange *x, struct slice bytes, size_t *used);
-/* request.c: gives the link back, to the pool if it can serve again. */
+/* exchange_link.c: the next server in turn; without one, 502 or 503. */
+enum exchange_result exchange_connect(struct exchange *x);
+/* Gives the link back, to the pool if it can serve again. */
 void exchange_release_link(struct exchange *x, bool reusable);
-/* request.c: watches x->own_link until its client's next request. */
-void exchange_rest_link(struct exchange *x);
-/* request.c: the link broke before an answer came: another try, or 502. */
+/* The link broke before an answer came: another try, or 502. */
 enum exchange_result exchange_link_lost(struct exchange *x);
-/* exchange.c: after a 101: the connection is a tunnel from now on, and x is gone. */
-void exchange_tunnel(struct exchange *x);
+/* The link can be written: what waits for it. */
+enum exchange_result exchange_write_link(struct exchange *x);
+/* Body bytes for it; what it does not take is kept. */
+enum exchange_result exchange_send_link(struct exchange *x, const uint8_t *data, size_t len);
+
 /* response.c: the link can be read. */
 enum exchange_result exchange_read_link(struct exchange *x);
-/* request.c: the link can be written. */
-enum exchange_result exchange_write_link(struct exchange *x);
+/* exchange.c: after a 101: the connection is a tunnel from now on, and x is gone. */
+void exchange_tunnel(struct exchange *x);
 
 /* answer.c: our own answer, as RFC 9457 with the event's id and nothing else. `keep`: the connection may go on, where nothing of the request is
  * still to come. */
