@@ -18,6 +18,7 @@ struct listener {
 	struct address address;
 	char *name;
 	unsigned mode;
+	bool shut;
 	unsigned count;
 	int fds[];
 };
@@ -148,15 +149,29 @@ close_listener:
 	return err;
 }
 
+static void unlink_path(const struct listener *l)
+{
+	if (l->count > 0 && !l->shut && unix_path(&l->address) != NULL) {
+		unlink(unix_path(&l->address));
+	}
+}
+
+void listener_shut(struct listener *l)
+{
+	unlink_path(l);
+	l->shut = true;
+	for (unsigned i = 0; i < l->count; i++) {
+		shutdown(l->fds[i], SHUT_RDWR);
+	}
+}
+
 void listener_close(struct listener **listener)
 {
 	struct listener *l = *listener;
 	if (l == NULL) {
 		return;
 	}
-	if (l->count > 0 && unix_path(&l->address) != NULL) {
-		unlink(unix_path(&l->address));
-	}
+	unlink_path(l);
 	for (unsigned i = 0; i < l->count; i++) {
 		close(l->fds[i]);
 	}

@@ -18,6 +18,9 @@ int listener_open(struct listener **out, const struct config_listener *config, u
                   const char *file, struct diag *diag);
 /* Removes the unix socket file, too. */
 void listener_close(struct listener **listener);
+/* Takes no more connections: clients are refused by the kernel. The descriptors stay, as a worker may still have to forget them; end
+ * with listener_close(). */
+void listener_shut(struct listener *listener);
 /* The socket of this worker. */
 int listener_fd(const struct listener *listener, unsigned worker);
 const char *listener_name(const struct listener *listener);

@@ -119,7 +119,9 @@ static void on_stop_signal(struct ev_loop *loop, struct ev_signal *signal, int e
 		e->draining = true;
 		/* Each has accepted what was queued: whoever comes now is to be refused by the kernel, not to hang. */
 		wait_for_shards(e);
-		close_listeners(e);
+		for (size_t i = 0; i < e->listener_count; i++) {
+			listener_shut(e->listeners[i]);
+		}
 	}
 }
 
