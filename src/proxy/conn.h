@@ -69,7 +69,7 @@ struct conn {
 	char id[ID_MAX + 1];
 	bool allowed;
 	bool over_http; /* denied, and told so over HTTP */
-	int alert; /* for a refusal; -1: none */
+	int alert;      /* for a refusal; -1: none */
 	struct endpoint source, destination;
 	struct endpoint announcer; /* the TCP peer, where a PROXY header changed the source; family 0 otherwise */
 	struct client client;      /* mode http */

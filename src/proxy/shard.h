@@ -78,7 +78,7 @@ struct shard {
 	uint64_t conn_count;
 	struct link *lingering; /* refused servers that may still read why; see link_open.c */
 	unsigned lingering_count;
-	struct recall *recall;  /* of the servers of `snapshot` */
+	struct recall *recall;                     /* of the servers of `snapshot` */
 	struct parked *parked_first, *parked_last; /* by ticket */
 	struct exchange *busy; /* those that wait for somebody; looked at by `tick` */
 	struct ev_timer tick;
