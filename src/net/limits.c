@@ -186,3 +186,15 @@ uint64_t limits_count(const struct limits *limits)
 {
 	return atomic_load_explicit(&limits->count, memory_order_relaxed);
 }
+
+const char *limits_refusal(enum limits_answer answer)
+{
+	switch (answer) {
+	case LIMITS_TOO_MANY:
+		return "too many connections";
+	case LIMITS_TOO_MANY_OF_SOURCE:
+		return "too many connections of this source";
+	default:
+		return "out of memory";
+	}
+}

@@ -21,6 +21,8 @@ enum limits_answer limits_acquire(struct limits *limits, const struct sockaddr *
  * LIMITS_GRANTED leaves it where it was. */
 enum limits_answer limits_move(struct limits *limits, const struct sockaddr *from,
                                const struct sockaddr *to, uint64_t per_source);
+/* A few words on what was not granted, static. */
+const char *limits_refusal(enum limits_answer answer);
 void limits_release(struct limits *limits, const struct sockaddr *peer);
 /* Connections now. */
 uint64_t limits_count(const struct limits *limits);

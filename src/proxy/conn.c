@@ -1,6 +1,5 @@
 #include "proxy/conn.h"
 
-#include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
@@ -16,12 +15,7 @@
 #include "proxy/announced.h"
 #include "proxy/endpoint.h"
 #include "proxy/exchange.h"
-#include "proxy/judge.h"
 #include "proxy/shard.h"
-
-/* Beside the certificates a client's flight holds key exchange, CertificateVerify, Finished, record headers, and
- * application data may follow in the same read. */
-#define FLIGHT_REST_BYTES (64 * 1024)
 
 /* --- small parts --- */
 
@@ -88,210 +82,7 @@ void conn_close(struct conn *c, enum close_reason reason)
 	conn_free(c);
 }
 
-/* --- ending without a verdict --- */
-
-/* Records the end of a handshake that reached no verdict, and lets go: with the alert where there is one to send. */
-static void end_handshake(struct conn *c, enum peer_class class, const char *detail, int alert)
-{
-	struct handshake *hs = c->hs;
-	judge_end(hs, class, detail);
-	if (c->tls == NULL || c->state != CONN_HANDSHAKE) {
-		alert = -1;
-	}
-	hs->tls.alert_sent = alert;
-	handshake_finish(c);
-	conn_refuse(c, alert);
-}
-
-/* A handshake that failed before the service was chosen presented nothing that could be judged. */
-static struct judge judge_of(const struct conn *c)
-{
-	if (c->service == NULL) {
-		return (struct judge){.cache = c->shard->cache};
-	}
-	return (struct judge){c->service->trust, &c->service->policy, c->shard->cache};
-}
-
-static void handshake_failed(struct conn *c)
-{
-	if (c->input.over) {
-		end_handshake(c, CLASS_LIMIT_EXCEEDED, "more bytes than a handshake may have", -1);
-		return;
-	}
-	if ((c->input.eof || c->input.error != 0) &&
-	    tls_session_failure(c->tls) == TLS_FAILURE_PROTOCOL) {
-		/* GnuTLS asked for the rest of a record and there was none: it calls that a wrong length. */
-		end_handshake(c, CLASS_PEER_CLOSED, "inside of a record", -1);
-		return;
-	}
-	struct judge judge = judge_of(c);
-	struct judged judged = judge_failure(c->hs, &judge, c->tls);
-	if (judged.verdict) { /* an unusable certificate, or a failed proof: as any other denial from here */
-		conn_judged(c);
-		return;
-	}
-	end_handshake(c, judged.class, judged.detail, judged.alert);
-}
-
-/* --- TLS: what the session asks of its owner --- */
-
-static ssize_t on_pull(void *owner, void *data, size_t len)
-{
-	struct conn *c = owner;
-	return input_pull(&c->input, c->fd, c->shard->input, data, len);
-}
-
-static ssize_t on_push(void *owner, const struct iovec *iov, int count)
-{
-	struct conn *c = owner;
-	struct msghdr message = {.msg_iov = (struct iovec *)iov, .msg_iovlen = (size_t)count};
-	ssize_t n = sendmsg(c->fd, &message, MSG_NOSIGNAL);
-	c->sent_bytes += n > 0 ? (uint64_t)n : 0;
-	return n;
-}
-
-static const struct tls_service *on_choose(void *owner)
-{
-	struct conn *c = owner;
-	struct handshake *hs = c->hs;
-	c->hello_ns = clock_mono_ns();
-	c->input.budget =
-		snapshot_config(c->snapshot)->limits.certificate_chain_bytes + FLIGHT_REST_BYTES;
-	struct slice name = slice_of(hs->hello.server_name, hs->hello.server_name_len);
-	c->service = snapshot_match(c->snapshot, c->listener, name);
-	if (c->service == NULL) {
-		return NULL;
-	}
-	hs->service = &c->service->event;
-	hs->requested = tls_service_requests(c->service->tls);
-	hs->ca_names = tls_service_sends_ca_names(c->service->tls);
-	return c->service->tls;
-}
-
-static int on_presented(void *owner, const struct slice *der, size_t count)
-{
-	struct conn *c = owner;
-	c->hs->presented = true;
-	c->hs->possession = POSSESSION_NOT_REACHED;
-	return peer_cache_chain(c->shard->cache, &c->hs->chain, der, count);
-}
-
-static const struct tls_owner tls_owner = {
-	.pull = on_pull,
-	.push = on_push,
-	.choose = on_choose,
-	.presented = on_presented,
-};
-
-/* --- the steps --- */
-
-static void handshake_step(struct conn *c)
-{
-	struct judge judge;
-	switch (tls_session_handshake(c->tls)) {
-	case TLS_DONE:
-		c->input.budget = UINT64_MAX; /* it bounded the handshake */
-		judge = judge_of(c);
-		judge_complete(c->hs, &judge, c->tls);
-		conn_judged(c);
-		return;
-	case TLS_AGAIN_READ:
-		conn_wait(c, EV_READ);
-		break;
-	case TLS_AGAIN_WRITE:
-		conn_wait(c, EV_WRITE);
-		break;
-	default:
-		handshake_failed(c);
-		return;
-	}
-	if (input_settle(&c->input) != E_OK) {
-		end_handshake(c, CLASS_INTERNAL_ERROR, "out of memory", -1);
-	}
-}
-
-/* RFC 8446 5.1 and 4: a TLS record of type handshake that begins with a ClientHello. True: go on with TLS. */
-static bool sniff(struct conn *c)
-{
-	const struct config_limits *limits = &snapshot_config(c->snapshot)->limits;
-	const uint8_t *p = c->input.data + c->input.off;
-	size_t n = input_unread(&c->input);
-	if (p[0] != 22 || (n > 1 && p[1] != 3)) {
-		end_handshake(c, CLASS_NOT_TLS, NULL, -1);
-		return false;
-	}
-	if (n >= 9 && (p[3] << 8 | p[4]) >= 4 && p[5] == 1) {
-		uint64_t announced = (uint64_t)p[6] << 16 | (uint64_t)p[7] << 8 | p[8];
-		if (announced > limits->client_hello_bytes) {
-			end_handshake(c, CLASS_LIMIT_EXCEEDED, "the ClientHello is too long", -1);
-			return false;
-		}
-	}
-	const struct tls_limits tls_limits = {
-		.certificate_bytes = limits->certificate_chain_bytes,
-		.certificates = limits->certificates,
-	};
-	if (tls_session_new(&c->tls, &tls_owner, c, &tls_limits, &c->hs->hello, &c->hs->tls) !=
-	    E_OK) {
-		end_handshake(c, CLASS_INTERNAL_ERROR, "out of memory", -1);
-		return false;
-	}
-	c->state = CONN_HANDSHAKE;
-	return true;
-}
-
-static void sniff_step(struct conn *c)
-{
-	if (input_unread(&c->input) == 0 && !input_fill(&c->input, c->fd, c->shard->input)) {
-		if (c->input.eof || c->input.error != 0) {
-			end_handshake(c, CLASS_PEER_CLOSED,
-			              c->input.eof ? "before the first byte"
-			                           : "reset before the first byte",
-			              -1);
-		}
-		return;
-	}
-	if (sniff(c)) {
-		handshake_step(c);
-	}
-}
-
-static const char *limit_detail(enum limits_answer answer)
-{
-	switch (answer) {
-	case LIMITS_TOO_MANY:
-		return "too many connections";
-	case LIMITS_TOO_MANY_OF_SOURCE:
-		return "too many connections of this source";
-	default:
-		return "out of memory";
-	}
-}
-
-/* From here on its source is known: now it counts for it. */
-static void proxy_step(struct conn *c)
-{
-	struct sockaddr_storage source;
-	struct announced announced = announced_read(c, &source);
-	if (announced.step == ANNOUNCED_MORE) {
-		return;
-	}
-	if (announced.step == ANNOUNCED_FAILED) {
-		end_handshake(c, announced.class, announced.detail, -1);
-		return;
-	}
-	enum limits_answer answer =
-		limits_move(c->shard->shared->limits, (const struct sockaddr *)&c->counts_for,
-	                    (const struct sockaddr *)&source,
-	                    snapshot_config(c->snapshot)->limits.connections_per_source);
-	if (answer != LIMITS_GRANTED) {
-		end_handshake(c, CLASS_LIMIT_EXCEEDED, limit_detail(answer), -1);
-		return;
-	}
-	c->counts_for = source;
-	c->state = CONN_SNIFF;
-	sniff_step(c);
-}
+/* --- from the verdict on --- */
 
 void conn_judged(struct conn *c)
 {
@@ -362,7 +153,7 @@ void conn_cut(struct conn *c)
 	}
 	atomic_fetch_add_explicit(&c->shard->cut, 1, memory_order_relaxed);
 	if (!c->recorded) {
-		end_handshake(c, CLASS_SHUTDOWN, NULL, -1);
+		conn_end_handshake(c, CLASS_SHUTDOWN, NULL, -1);
 	} else {
 		conn_close(c, CLOSE_SHUTDOWN);
 	}
@@ -377,13 +168,13 @@ static void on_client(struct ev_loop *loop, struct ev_io *io, int events)
 	input_ready(&c->input);
 	switch (c->state) {
 	case CONN_PROXY:
-		proxy_step(c);
+		conn_proxy_step(c);
 		return;
 	case CONN_SNIFF:
-		sniff_step(c);
+		conn_sniff_step(c);
 		return;
 	case CONN_HANDSHAKE:
-		handshake_step(c);
+		conn_handshake_step(c);
 		return;
 	case CONN_HTTP:
 		exchange_client_ready(c->http, events);
@@ -421,7 +212,7 @@ static void on_timer(struct ev_loop *loop, struct ev_timer *timer, int events)
 	case CONN_PROXY:
 	case CONN_SNIFF:
 	case CONN_HANDSHAKE:
-		end_handshake(c, CLASS_TIMEOUT, NULL, -1);
+		conn_end_handshake(c, CLASS_TIMEOUT, NULL, -1);
 		return;
 	case CONN_PARKED:
 		conn_close(c, CLOSE_PARK_TIMEOUT);
@@ -522,7 +313,7 @@ void conn_accept(struct shard *s, unsigned listener, int fd, const struct sockad
 		limits_acquire(s->shared->limits, (const struct sockaddr *)&c->counts_for, most,
 	                       config->limits.connections_per_source);
 	if (answer != LIMITS_GRANTED) {
-		end_handshake(c, CLASS_LIMIT_EXCEEDED, limit_detail(answer), -1);
+		conn_end_handshake(c, CLASS_LIMIT_EXCEEDED, limits_refusal(answer), -1);
 		return;
 	}
 	c->counted = true;

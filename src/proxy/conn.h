@@ -103,6 +103,14 @@ void conn_wait(struct conn *c, int events);
 /* The one timer; the state tells what it means. 0: stops it. */
 void conn_timer(struct conn *c, uint64_t ms);
 
+/* conn_handshake.c: an event of the client's socket in the states PROXY, SNIFF and HANDSHAKE. */
+void conn_proxy_step(struct conn *c);
+void conn_sniff_step(struct conn *c);
+void conn_handshake_step(struct conn *c);
+/* conn_handshake.c: records the end of a handshake that reached no verdict, and lets go: with the alert where there is one to send
+ * (-1: none). `detail` is static or NULL. */
+void conn_end_handshake(struct conn *c, enum peer_class class, const char *detail, int alert);
+
 /* The class and decision stand in c->hs: record, park, then on. */
 void conn_judged(struct conn *c);
 
