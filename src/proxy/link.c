@@ -254,7 +254,7 @@ enum link_io link_flush(struct link *link)
 	return LINK_DONE;
 }
 
-/* One record. LINK_AGAIN: it was taken, and is the last that is for now. */
+/* One record. LINK_AGAIN: it was taken, and nothing more until the socket can be written. */
 static enum link_io write_record(struct link *link, const void *data, size_t len, size_t *n)
 {
 	len = len < LINK_RECORD_BYTES ? len : LINK_RECORD_BYTES;

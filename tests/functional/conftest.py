@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from lib import backends, clients  # noqa: E402
 from lib.pki import Pki  # noqa: E402
 from lib.proxy import PROGRAM, Proxy, sanitized  # noqa: E402
+from lib.recorder import Recorder  # noqa: E402
 
 LIVE = []
 
@@ -49,6 +50,14 @@ def echo():
     server = backends.Server(backends.echo)
     yield server.address
     server.close()
+
+
+@pytest.fixture(scope="module")
+def recorder():
+    """A back end that writes down each request it gets, and says which one it answers unless a test gives it a script."""
+    one = Recorder()
+    yield one
+    one.close()
 
 
 @pytest.fixture(scope="session", autouse=True)

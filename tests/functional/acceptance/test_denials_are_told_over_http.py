@@ -8,14 +8,6 @@ import pytest
 from lib import procs
 from lib.httpclient import once
 from lib.proxy import service
-from lib.recorder import Recorder
-
-
-@pytest.fixture(scope="module")
-def recorder():
-    one = Recorder()
-    yield one
-    one.close()
 
 
 @pytest.fixture(scope="module")

@@ -7,18 +7,10 @@ import pytest
 from lib import der, procs
 from lib.httpclient import once
 from lib.proxy import CHECKOUT, service
-from lib.recorder import Recorder
 
 TABLE = (CHECKOUT / "src" / "http" / "identity.def").read_text()
 PRESETS = re.findall(r'^PRESET\(\w+, "([^"]+)"', TABLE, re.MULTILINE)
 HEADERS = re.findall(r'^HEADER\(\w+, "([^"]+)",', TABLE, re.MULTILINE)
-
-
-@pytest.fixture(scope="module")
-def recorder():
-    one = Recorder()
-    yield one
-    one.close()
 
 
 @pytest.fixture(scope="module")

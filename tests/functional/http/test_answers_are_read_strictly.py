@@ -9,7 +9,7 @@ from lib import procs, vectors
 from lib.httpclient import Http
 from lib.message import Cut
 from lib.proxy import service
-from lib.recorder import Recorder, answer
+from lib.recorder import answer
 
 VECTORS = {v["name"]: v for v in vectors.read("responses.json")}
 HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "upgrade"}
@@ -17,13 +17,6 @@ REFUSED = {
     # It is well-formed, and nobody asked for it: see test_websocket.py.
     "101",
 }
-
-
-@pytest.fixture(scope="module")
-def recorder():
-    one = Recorder()
-    yield one
-    one.close()
 
 
 @pytest.fixture(scope="module")

@@ -6,18 +6,11 @@ import pytest
 from lib import message, procs, vectors
 from lib.httpclient import Http, chunks, request
 from lib.proxy import service
-from lib.recorder import Recorder, answer
+from lib.recorder import answer
 
 VECTORS = vectors.read("chunked.json")
 HEAD = b"POST /body HTTP/1.1\r\nHost: web.example\r\nTransfer-Encoding: chunked\r\n\r\n"
 SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: web.example\r\n\r\n"
-
-
-@pytest.fixture(scope="module")
-def recorder():
-    one = Recorder()
-    yield one
-    one.close()
 
 
 @pytest.fixture(scope="module")

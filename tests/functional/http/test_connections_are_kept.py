@@ -12,13 +12,6 @@ from lib.proxy import service
 from lib.recorder import Recorder, answer
 
 
-@pytest.fixture(scope="module")
-def recorder():
-    one = Recorder()
-    yield one
-    one.close()
-
-
 @pytest.fixture
 def fresh(recorder):
     recorder.script = lambda r: answer(r.target)

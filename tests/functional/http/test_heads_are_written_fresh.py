@@ -5,17 +5,10 @@ import pytest
 from lib import procs
 from lib.httpclient import Http
 from lib.proxy import service
-from lib.recorder import Recorder, answer
+from lib.recorder import answer
 
 SPOOFED = ["X-Forwarded-For", "x-forwarded-for", "X_Forwarded_For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-Port",
            "X-Forwarded-Server", "X-Forwarded-Prefix", "x_forwarded-Anything", "X-Real-IP", "X_REAL_IP", "Forwarded", "FORWARDED"]
-
-
-@pytest.fixture(scope="module")
-def recorder():
-    one = Recorder()
-    yield one
-    one.close()
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,6 @@ import pytest
 from lib import procs, vectors
 from lib.httpclient import Http, request
 from lib.proxy import service
-from lib.recorder import Recorder
 
 SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: a.example\r\n\r\n"
 VECTORS = vectors.read("requests.json")
@@ -18,13 +17,6 @@ NOT_PASSED_ON = {"host", "connection", "keep-alive", "proxy-connection", "te", "
                  "http2-settings", "expect", "x-ssl-verify"}
 OURS = {"host", "x-tls-event-id", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-forwarded-port", "via", "content-length",
         "transfer-encoding", "connection", "upgrade", "expect"}
-
-
-@pytest.fixture(scope="module")
-def recorder():
-    one = Recorder()
-    yield one
-    one.close()
 
 
 @pytest.fixture(scope="module")

@@ -8,16 +8,9 @@ import pytest
 from lib import procs
 from lib.httpclient import Http, chunks, request
 from lib.proxy import service
-from lib.recorder import Recorder, answer
+from lib.recorder import answer
 
 CHUNKED = {"Transfer-Encoding": "chunked"}
-
-
-@pytest.fixture(scope="module")
-def recorder():
-    one = Recorder()
-    yield one
-    one.close()
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ import websockets
 from lib import procs
 from lib.httpclient import Http, request
 from lib.proxy import service
-from lib.recorder import Recorder, answer
+from lib.recorder import answer
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 UPGRADE = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": KEY}
@@ -58,13 +58,6 @@ class Echo:
 @pytest.fixture(scope="module")
 def echo_server():
     one = Echo()
-    yield one
-    one.close()
-
-
-@pytest.fixture(scope="module")
-def recorder():
-    one = Recorder()
     yield one
     one.close()
 

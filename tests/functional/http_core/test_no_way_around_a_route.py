@@ -5,14 +5,6 @@ import pytest
 from lib import procs
 from lib.httpclient import Http
 from lib.proxy import service
-from lib.recorder import Recorder
-
-
-@pytest.fixture(scope="module")
-def recorder():
-    one = Recorder()
-    yield one
-    one.close()
 
 
 @pytest.fixture(scope="module")

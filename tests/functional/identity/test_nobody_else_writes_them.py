@@ -9,19 +9,11 @@ import identity_decode as decode
 from lib import procs, proxy_protocol
 from lib.httpclient import Http, chunks
 from lib.proxy import service
-from lib.recorder import Recorder
 
 EVIL = "forged-by-the-client"
 # Of the configuration below: renamed, custom, and ids.
 OTHERS = ["X-Cert", "X-Partner", "X-Trace", "X-TLS-Event-Id"]
 NAMES = decode.NAMES + OTHERS
-
-
-@pytest.fixture(scope="module")
-def recorder():
-    one = Recorder()
-    yield one
-    one.close()
 
 
 @pytest.fixture(scope="module")
