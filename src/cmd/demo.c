@@ -103,7 +103,9 @@ static void take_event(struct demo *demo, struct slice event)
 	demo_table_row(&demo->table, &row);
 	for (size_t i = 0; i < demo->dialled_count; i++) {
 		struct expected *e = &demo->expected[i];
-		if (e->dialled_at_all && !e->seen && e->dialled.port == row.source_port) {
+		/* Two connections may share a source port where they go to different listeners. */
+		if (e->dialled_at_all && !e->seen && e->dialled.port == row.source_port &&
+		    demo->proxy.ports[e->what->listener] == row.destination_port) {
 			compare(demo, e, &row);
 			return;
 		}

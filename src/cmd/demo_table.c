@@ -48,6 +48,12 @@ static const char *text_at(json_t *event, const char *a, const char *b, const ch
 	return json_string_value(at);
 }
 
+static uint16_t port_of(const json_t *json, const char *side)
+{
+	json_int_t port = json_integer_value(json_object_get(json_object_get(json, side), "port"));
+	return (uint16_t)(port > 0 && port <= UINT16_MAX ? port : 0);
+}
+
 bool demo_row_read(struct demo_row *row, struct slice event)
 {
 	json_t *json = json_loadb((const char *)event.data, event.len, JSON_ALLOW_NUL, NULL);
@@ -60,9 +66,8 @@ bool demo_row_read(struct demo_row *row, struct slice event)
 		return false;
 	}
 	memset(row, 0, sizeof(*row));
-	json_int_t port =
-		json_integer_value(json_object_get(json_object_get(json, "source"), "port"));
-	row->source_port = (uint16_t)(port > 0 && port <= UINT16_MAX ? port : 0);
+	row->source_port = port_of(json, "source");
+	row->destination_port = port_of(json, "destination");
 
 	/* "2026-11-21T08:30:00.123456Z": the time of day to the millisecond */
 	const char *stamp = text_at(json, "@timestamp", NULL, NULL);

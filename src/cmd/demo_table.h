@@ -11,7 +11,7 @@
 
 /* What the demo wants of an event; all strings fit or were cut, and are printable ASCII. */
 struct demo_row {
-	uint16_t source_port;
+	uint16_t source_port, destination_port;
 	char time[16];
 	char source[56];
 	char server_name[64];
