@@ -143,8 +143,12 @@ static void put_columns(const struct demo_table *table, const struct demo_row *r
 
 void demo_table_head(const struct demo_table *table)
 {
-	static const struct demo_row head = {0,       "time (UTC)", "source", "server name",
-	                                     "class", "decision",   "subject"};
+	static const struct demo_row head = {.time = "time (UTC)",
+	                                     .source = "source",
+	                                     .server_name = "server name",
+	                                     .class = "class",
+	                                     .decision = "decision",
+	                                     .subject = "subject"};
 	put_columns(table, &head, 0, BOLD);
 }
 
