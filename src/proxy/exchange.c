@@ -123,6 +123,16 @@ static enum exchange_result too_late(struct exchange *x)
 	return exchange_end(x, CLOSE_CLIENT_TIMEOUT, false);
 }
 
+struct http_limits exchange_limits(const struct exchange *x)
+{
+	const struct config_limits *config = &snapshot_config(x->conn->snapshot)->limits;
+	return (struct http_limits){
+		.line = config->head_bytes,
+		.head = config->head_bytes,
+		.fields = (unsigned)config->head_fields,
+	};
+}
+
 /* --- waiting --- */
 
 /* What waits in `in` waits for nobody else: its turn was over. */

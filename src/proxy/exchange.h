@@ -151,6 +151,8 @@ bool exchange_may_read(const struct exchange *x);
 /* Reads and uses it, a turn's worth. */
 enum exchange_result exchange_pump(struct exchange *x);
 
+/* exchange.c: the bounds of heads and trailer sections; a request's own line has one besides. */
+struct http_limits exchange_limits(const struct exchange *x);
 /* exchange.c: no further request is served on this connection: the client or we said so, the worker drains, or another configuration came into force. */
 bool exchange_is_last(const struct exchange *x);
 /* The answer was passed on whole: the next request, or the end. */

@@ -98,12 +98,8 @@ bool exchange_may_read(const struct exchange *x)
 static enum exchange_result read_head(struct exchange *x, struct slice bytes, size_t *used)
 {
 	struct shard *s = x->conn->shard;
-	const struct config_limits *config = &snapshot_config(x->conn->snapshot)->limits;
-	const struct http_limits limits = {
-		.line = config->request_line_bytes,
-		.head = config->head_bytes,
-		.fields = (unsigned)config->head_fields,
-	};
+	struct http_limits limits = exchange_limits(x);
+	limits.line = snapshot_config(x->conn->snapshot)->limits.request_line_bytes;
 	struct http_head head = {.fields = s->fields};
 	*used = 0;
 	switch (http_request_parse(&head, &x->scan, &limits, bytes)) {

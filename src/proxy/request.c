@@ -92,12 +92,7 @@ static const char *trailer_fault(struct exchange *x)
 	struct shard *s = x->conn->shard;
 	struct http_head trailer = {.fields = s->fields};
 	struct slice section = http_chunked_trailer(&x->up.chunks);
-	const struct config_limits *config = &snapshot_config(x->conn->snapshot)->limits;
-	const struct http_limits limits = {
-		.line = config->head_bytes,
-		.head = config->head_bytes,
-		.fields = (unsigned)config->head_fields,
-	};
+	const struct http_limits limits = exchange_limits(x);
 	if (section.len == 0 || http_trailer_parse(&trailer, &limits, section) == HTTP_DONE) {
 		return NULL;
 	}

@@ -169,12 +169,7 @@ static enum exchange_result final_head(struct exchange *x, const struct http_hea
 static enum exchange_result one_head(struct exchange *x, struct slice bytes, size_t *used)
 {
 	struct shard *s = x->conn->shard;
-	const struct config_limits *config = &snapshot_config(x->conn->snapshot)->limits;
-	const struct http_limits limits = {
-		.line = config->head_bytes,
-		.head = config->head_bytes,
-		.fields = (unsigned)config->head_fields,
-	};
+	const struct http_limits limits = exchange_limits(x);
 	struct http_head head = {.fields = s->fields};
 	*used = 0;
 	switch (http_response_parse(&head, &x->answer_scan, &limits, bytes, x->verb)) {
@@ -274,12 +269,7 @@ static bool frame_end(struct exchange *x, struct buf *frame)
 	struct shard *s = x->conn->shard;
 	struct http_head trailer = {.fields = s->fields};
 	struct slice section = http_chunked_trailer(&x->down_body.chunks);
-	const struct config_limits *config = &snapshot_config(x->conn->snapshot)->limits;
-	const struct http_limits limits = {
-		.line = config->head_bytes,
-		.head = config->head_bytes,
-		.fields = (unsigned)config->head_fields,
-	};
+	const struct http_limits limits = exchange_limits(x);
 	if (section.len > 0 && http_trailer_parse(&trailer, &limits, section) != HTTP_DONE) {
 		return false;
 	}
