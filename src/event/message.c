@@ -54,33 +54,12 @@ void message_service(struct message *m, const struct event_service *service)
 	}
 }
 
-/* The sentences of classes.def speak of clients. Where we are the client, the peer is a back
- * end. */
-static void sentence(struct message *m, const char *text, bool egress)
-{
-	static const char *const words[][2] = {
-		{"client and service", "proxy and back end"},
-		{"client", "back end"},
-	};
-	const char *at;
-	for (size_t i = 0; egress && i < sizeof(words) / sizeof(words[0]); i++) {
-		at = strstr(text, words[i][0]);
-		if (at != NULL) {
-			message_bounded(m, slice_of(text, (size_t)(at - text)), SHOWN_MAX);
-			message_text(m, words[i][1]);
-			sentence(m, at + strlen(words[i][0]), egress);
-			return;
-		}
-	}
-	message_text(m, text);
-}
-
 /* "client certificate", or which one above it: of an issuer it must not be said that it is the
  * client's. */
 static void certificate_at(struct message *m, int depth, bool egress)
 {
 	if (depth == 0) {
-		sentence(m, "client certificate", egress);
+		message_text(m, egress ? "back end certificate" : "client certificate");
 	} else {
 		message_text(m, "issuing certificate ");
 		message_u64(m, (uint64_t)depth);
@@ -125,17 +104,16 @@ static bool wrong_dates(struct message *m, const struct handshake *hs)
 
 static void fault(struct message *m, const struct handshake *hs)
 {
-	static const char client[] = "the client certificate";
-	const char *text = peer_class_row(hs->class)->sentence;
+	const char *leaf = hs->egress ? "the back end certificate" : "the client certificate";
+	const char *text = peer_class_sentence(hs->class, hs->egress);
 	if (hs->verdict != NULL && wrong_dates(m, hs)) {
 		return;
 	}
-	if (hs->verdict != NULL && hs->verdict->depth > 0 &&
-	    strncmp(text, client, sizeof(client) - 1) == 0) {
+	if (hs->verdict != NULL && hs->verdict->depth > 0 && strncmp(text, leaf, strlen(leaf)) == 0) {
 		certificate_at(m, hs->verdict->depth, hs->egress);
-		message_text(m, text + sizeof(client) - 1);
+		message_text(m, text + strlen(leaf));
 	} else {
-		sentence(m, strncmp(text, "the ", 4) == 0 ? text + 4 : text, hs->egress);
+		message_text(m, strncmp(text, "the ", 4) == 0 ? text + 4 : text);
 	}
 }
 
