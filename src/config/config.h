@@ -47,6 +47,11 @@ enum proxy_protocol_mode { PROXY_PROTOCOL_NONE, PROXY_PROTOCOL_V2 };
 enum upstream_verify { UPSTREAM_VERIFY_REQUIRED, UPSTREAM_VERIFY_NONE };
 enum identity_absent { ABSENT_DEFAULT, ABSENT_EMPTY, ABSENT_OMIT, ABSENT_NONE };
 enum route_require { REQUIRE_NOTHING, REQUIRE_VERIFIED };
+enum trust_mode { TRUST_CA, TRUST_PINNED };
+enum revocation_mode { REVOCATION_OFF, REVOCATION_SOFT, REVOCATION_HARD };
+enum revocation_scope { REVOCATION_PATH, REVOCATION_LEAF };
+enum on_change { ON_CHANGE_CLOSE, ON_CHANGE_LOG };
+enum alert_mode { ALERT_CLASS, ALERT_GENERIC };
 enum record_mode { RECORD_BEFORE_TRAFFIC, RECORD_ASYNC };
 enum tolerate_mode { TOLERATE_NONE, TOLERATE_ALL, TOLERATE_LIST };
 
@@ -74,15 +79,48 @@ struct config_tls {
 	struct config_text min;      /* "1.2" or "1.3" */
 	struct config_texts alpn;    /* default [] in tcp mode */
 	struct config_text priority; /* GnuTLS priority string; NULL: our own */
+	bool resumption;             /* of TLS 1.3, by tickets; default off */
+};
+
+/* CRLs that are fetched: from these URLs alone, never from addresses that a certificate names. */
+struct config_crl_fetch {
+	struct mark at;           /* line 0: not given */
+	struct config_texts urls; /* absolute http or https URLs */
+	uint64_t interval_ms;     /* default 1h; also when a nextUpdate comes before that */
+	uint64_t timeout_ms;      /* of one attempt; default 30s */
+	uint64_t max_bytes;       /* of one CRL; default 64 MiB */
+};
+
+struct config_ocsp {
+	struct mark at;               /* line 0: not given */
+	enum revocation_mode mode;    /* default off */
+	struct config_text responder; /* absolute http or https URL; NULL: none */
+	struct config_texts
+		aia; /* URL prefixes: what the certificate's AIA names is asked if it begins with one; empty: never */
+	uint64_t timeout_ms; /* a handshake waits at most this long; default 2s */
+	bool nonce;          /* default false */
 };
 
 struct config_client {
 	struct mark at;
 	enum verify_mode verify;
 	struct mark verify_at;
-	bool ca_names;              /* default: true, false for passthrough */
-	struct mark ca_names_at;    /* line 0: not given */
-	struct config_texts ca;     /* PEM files */
+	bool ca_names;           /* default: true, false for passthrough */
+	struct mark ca_names_at; /* line 0: not given */
+	enum trust_mode trust; /* pinned: `allow` alone says who is trusted, no CA is needed or taken */
+	struct mark trust_at;
+	struct config_texts ca;      /* PEM files */
+	struct config_texts issuers; /* PEM files; not empty: one of these CAs has to be in the path */
+	struct config_texts crl;     /* files and folders, PEM or DER */
+	struct config_crl_fetch crl_fetch;
+	enum revocation_mode revocation;        /* default: hard with crl or crl_fetch, else off */
+	struct mark revocation_at;              /* line 0: not given */
+	enum revocation_scope revocation_scope; /* default path */
+	struct config_ocsp ocsp;
+	struct config_texts allow; /* list files, peer/list_file.h */
+	struct config_texts deny;
+	enum on_change on_change;   /* of live connections whose verdict turns bad; default close */
+	enum alert_mode alert;      /* default class */
 	struct config_text purpose; /* "clientAuth", "any" or a dotted OID */
 	enum profile profile;
 	unsigned max_depth; /* intermediates */
@@ -218,7 +256,9 @@ struct config_limits {
 	struct mark request_line_at;
 	uint64_t head_bytes; /* of requests and responses; 32 KiB */
 	struct mark head_at;
-	uint64_t head_fields; /* of requests, responses and trailers; 100; 256 at most */
+	uint64_t signature_checks; /* of one chain; 32 */
+	uint64_t name_comparisons; /* of one chain; 65536 */
+	uint64_t head_fields;      /* of requests, responses and trailers; 100; 256 at most */
 };
 
 struct config_timeouts {

@@ -97,6 +97,22 @@ struct connection_end {
 int event_encode_connection_end(struct buf *out, const struct event_source *from,
                                 const struct connection_end *end);
 
+/* connection-revoked: what was said of a live connection is no longer true. */
+struct connection_revoked {
+	char id[ID_MAX + 1];
+	const char *connection; /* id of the handshake */
+	int64_t at_us;
+	/* As of now: endpoints, service, chain, verdict, class, decision, tolerated, verified and policy of a handshake that would come now; what
+	 * belongs to the TLS session alone (hello, tls, times) is unset. */
+	const struct handshake *now;
+	enum decision before; /* the decision that it was let in with */
+	const char *cause;    /* "date", "list", "policy", "removed": what changed; static */
+	bool closed;          /* false: only logged (on_change: log) */
+};
+/* E_OK, or buf's error. */
+int event_encode_connection_revoked(struct buf *out, const struct event_source *from,
+                                    const struct connection_revoked *revoked);
+
 /* audit.*: one function each. `id` is the entry's own. */
 struct audit_start {
 	const char *version;

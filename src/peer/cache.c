@@ -232,9 +232,9 @@ static struct slot *slot_for(struct entry *entry, const uint8_t *id)
 }
 
 int peer_cache_judge(struct peer_cache *cache, struct verdict **out, const struct trust *trust,
-                     struct chain *chain, int64_t now_s)
+                     const struct lists *lists, struct chain *chain, int64_t now_s)
 {
-	const uint8_t *id = trust_id(trust);
+	const uint8_t *id = lists == NULL ? trust_id(trust) : lists_id(lists);
 	struct entry *entry = lookup(cache, chain->sha256);
 	struct slot *slot = entry == NULL ? NULL : slot_of(entry, id);
 	if (slot != NULL && now_s >= slot->verdict->holds_from_s &&
@@ -245,7 +245,7 @@ int peer_cache_judge(struct peer_cache *cache, struct verdict **out, const struc
 		return E_OK;
 	}
 	cache->stats.verdict_misses++;
-	int err = peer_judge(out, trust, chain, now_s);
+	int err = peer_judge(out, trust, lists, chain, now_s);
 	if (err != E_OK || entry == NULL) {
 		return err;
 	}

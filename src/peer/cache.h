@@ -1,6 +1,6 @@
 /* Verdicts of chains seen before, per worker: bounded, least recently used goes first.
  *
- * Key: SHA-256 of the presented chain and the trust id; value: the verdict, used only inside of
+ * Key: SHA-256 of the presented chain and the id of lists (which holds that of its trust), or of the trust without lists; value: the verdict, used only inside of
  * its validity interval (both ends: clocks step back). Holds the one shared chain object of each
  * chain, too. What somebody else still holds a reference of lives on after it left the cache,
  * and no longer counts here. Thread: one worker. */
@@ -11,6 +11,7 @@
 
 #include "base/slice.h"
 #include "peer/chain.h"
+#include "peer/lists.h"
 #include "peer/trust.h"
 #include "peer/verdict.h"
 
@@ -35,5 +36,5 @@ int peer_cache_chain(struct peer_cache *cache, struct chain **out, const struct 
 /* The verdict as of now_s, judged if it is not cached; a new reference. A cached one is
  * indistinguishable from a fresh one. E_NOMEM. */
 int peer_cache_judge(struct peer_cache *cache, struct verdict **out, const struct trust *trust,
-                     struct chain *chain, int64_t now_s);
+                     const struct lists *lists, struct chain *chain, int64_t now_s);
 const struct peer_cache_stats *peer_cache_stats(const struct peer_cache *cache);

@@ -93,8 +93,10 @@ static int judge_with_anchors(struct verdict *verdict, const struct trust *trust
 	return take_path(verdict, &result.best);
 }
 
-int peer_judge(struct verdict **out, const struct trust *trust, struct chain *chain, int64_t now_s)
+int peer_judge(struct verdict **out, const struct trust *trust, const struct lists *lists,
+               struct chain *chain, int64_t now_s)
 {
+	(void)lists;
 	int err = chain_parse(chain);
 	if (err != E_OK) {
 		return err;

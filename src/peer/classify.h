@@ -13,13 +13,16 @@
 #include <stdint.h>
 
 #include "peer/chain.h"
+#include "peer/lists.h"
 #include "peer/trust.h"
 #include "peer/verdict.h"
 
-/* Judges `chain` (parsed here if need be) as of now_s (seconds since 1970 UTC). Possession is
- * not looked at. A trust without anchors gives CLASS_NOT_CHECKED unless a certificate is
- * malformed or the leaf's key unsupported. *out has one reference. E_NOMEM only. */
-int peer_judge(struct verdict **out, const struct trust *trust, struct chain *chain, int64_t now_s);
+/* Judges `chain` (parsed here if need be) as of now_s (seconds since 1970 UTC). `lists` are those of
+ * this trust; NULL: none, nothing is revoked or listed. Possession is not looked at. A trust without
+ * anchors that is not pinned gives CLASS_NOT_CHECKED unless a certificate is malformed, the leaf's key
+ * unsupported, or a list names it. *out has one reference. E_NOMEM only. */
+int peer_judge(struct verdict **out, const struct trust *trust, const struct lists *lists,
+               struct chain *chain, int64_t now_s);
 
 /* A verdict of one finding (CLASS_POSSESSION_FAILED, CLASS_LIMIT_EXCEEDED, ...). `detail` is
  * static or NULL. E_NOMEM. */

@@ -23,6 +23,21 @@ struct finding {
 	const char *detail; /* a few words, static; NULL */
 };
 
+/* What is known of the leaf's revocation, and from where: evidence, also where nothing is wrong. */
+enum revocation_source { REVOCATION_SOURCE_NONE, REVOCATION_SOURCE_CRL, REVOCATION_SOURCE_OCSP };
+enum revocation_status { REVOCATION_GOOD, REVOCATION_REVOKED, REVOCATION_UNKNOWN };
+
+#define REVOCATION_NUMBER_MAX 40 /* hexadecimal digits: RFC 5280 5.2.3 allows 20 octets */
+
+struct revocation {
+	enum revocation_source source; /* NONE: nobody was asked, or nobody knew; only status counts then */
+	enum revocation_status status;
+	bool checked; /* the service checks revocation; all else is unset without */
+	char number[REVOCATION_NUMBER_MAX + 1]; /* CRL number, upper-case hexadecimal; "" : none */
+	int64_t this_update_s;
+	int64_t next_update_s; /* 0: none was given */
+};
+
 struct path_step {
 	char *subject; /* RFC 4514 text as in dn.text, owned by the verdict */
 	uint8_t sha256[32];
@@ -41,7 +56,9 @@ struct verdict {
 	size_t path_count;                       /* 0: no path to an anchor */
 	struct path_step path[VERDICT_PATH_MAX]; /* leaf to anchor; with findings: the path that has them */
 	char *anchor_file;                       /* the CA file that the anchor came from; NULL */
+	struct revocation revocation;            /* of the leaf */
 	unsigned signature_checks;               /* work that was done */
+	unsigned name_comparisons;
 };
 
 struct verdict *verdict_ref(struct verdict *verdict);

@@ -33,7 +33,7 @@ static struct judge judge_of(const struct conn *c)
 	if (c->service == NULL) {
 		return (struct judge){.cache = c->shard->cache};
 	}
-	return (struct judge){c->service->trust, &c->service->policy, c->shard->cache};
+	return (struct judge){c->service->trust, NULL, &c->service->policy, c->shard->cache};
 }
 
 static void handshake_failed(struct conn *c)

@@ -74,7 +74,7 @@ static struct policy policy_of(const struct link *link)
 
 static struct judge judge_of(const struct link *link, const struct policy *policy)
 {
-	return (struct judge){upstream_trust(link->upstream, link->server), policy,
+	return (struct judge){upstream_trust(link->upstream, link->server), NULL, policy,
 	                      link->shard->cache};
 }
 
@@ -85,7 +85,7 @@ bool egress_would_trust(struct link *link, struct chain *chain)
 	}
 	struct verdict *verdict = NULL;
 	if (peer_cache_judge(link->shard->cache, &verdict,
-	                     upstream_trust(link->upstream, link->server), chain,
+	                     upstream_trust(link->upstream, link->server), NULL, chain,
 	                     clock_wall_us() / 1000000) != E_OK) {
 		return false;
 	}

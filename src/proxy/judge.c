@@ -15,7 +15,7 @@ static int64_t now_s(void)
 static bool look_up(struct handshake *hs, const struct judge *judge)
 {
 	uint64_t before_ns = clock_mono_ns();
-	int err = peer_cache_judge(judge->cache, &hs->verdict, judge->trust, hs->chain, now_s());
+	int err = peer_cache_judge(judge->cache, &hs->verdict, judge->trust, judge->lists, hs->chain, now_s());
 	hs->verify_us = (int64_t)((clock_mono_ns() - before_ns) / 1000);
 	return err == E_OK;
 }

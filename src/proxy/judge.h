@@ -7,6 +7,7 @@
 
 #include "event/handshake.h"
 #include "peer/cache.h"
+#include "peer/lists.h"
 #include "peer/trust.h"
 #include "policy/decide.h"
 #include "tls/session.h"
@@ -14,6 +15,7 @@
 /* What a peer is judged by. */
 struct judge {
 	const struct trust *trust;
+	const struct lists *lists; /* of this trust; NULL: none */
 	const struct policy *policy;
 	struct peer_cache *cache;
 };

@@ -24,6 +24,8 @@ struct hello {
 	uint16_t cipher_count; /* suites offered, GREASE and signalling values included */
 	uint16_t alpn_len; /* RFC 7301 list without its outer length: length byte, name, ...; cut at whole names */
 	uint8_t alpn[HELLO_ALPN_MAX];
+	char ja3[33]; /* MD5 in lower-case hexadecimal; "": not computed */
+	char ja4[37]; /* "t13d1516h2_8daaf6152771_e5627efa2ab1" */
 };
 
 enum tls_version { TLS_VERSION_NONE = 0, TLS_VERSION_1_2 = 0x0303, TLS_VERSION_1_3 = 0x0304 };

@@ -36,7 +36,8 @@ struct tls_owner {
 	ssize_t (*push)(void *owner, const struct iovec *iov, int count);
 	/* The (first) ClientHello is in hello: which service speaks? NULL: nobody takes this name. */
 	const struct tls_service *(*choose)(void *owner);
-	/* What the client presented, leaf first, count > 0, borrowed. Anything but E_OK ends the handshake. */
+	/* What the client presented, leaf first, count > 0, borrowed; on a resumed session of a client with us what it presented in the full
+	 * handshake that the session goes back to. Anything but E_OK ends the handshake. */
 	int (*presented)(void *owner, const struct slice *der, size_t count);
 };
 
@@ -87,6 +88,10 @@ int tls_session_new_client(struct tls_session **out, const struct tls_owner *ops
  * TLS 1.3 tickets come with the first reads, also after tls_session_detach(), and are to be used once (RFC 8446 C.4). It
  * has the session's secrets: not for files or logs. */
 bool tls_session_ticket(struct tls_session *s, struct buf *out);
+/* Of a server's session with TLS 1.3, of a service with resumption: gives the client one ticket for the service, as it was configured when it was
+ * compiled. After a full handshake that was accepted, and never on a resumed session, so that a ticket ends with its first handshake's time.
+ * It goes out with the next write at the latest. Fine where there is nothing to give. */
+void tls_session_give_ticket(struct tls_session *s);
 /* Of a client's session: the server asked for our certificate. */
 bool tls_session_asked(const struct tls_session *s);
 /* Frees without a word to the peer. NULL is fine. */

@@ -66,11 +66,11 @@ static void a_cached_verdict_is_the_one_a_fresh_judge_gives(void)
 				struct verdict *verdict;
 				struct verdict *fresh;
 				CU_ASSERT_EQUAL_FATAL(peer_cache_chain(cache, &chain, der, 2), E_OK);
-				CU_ASSERT_EQUAL_FATAL(
-					peer_cache_judge(cache, &verdict, trust, chain, times[k]),
-					E_OK);
-				CU_ASSERT_EQUAL_FATAL(peer_judge(&fresh, trust, chain, times[k]),
+				CU_ASSERT_EQUAL_FATAL(peer_cache_judge(cache, &verdict, trust, NULL,
+				                                       chain, times[k]),
 				                      E_OK);
+				CU_ASSERT_EQUAL_FATAL(
+					peer_judge(&fresh, trust, NULL, chain, times[k]), E_OK);
 				CU_ASSERT(same_verdict(verdict, fresh));
 				verdict_unref(&verdict);
 				verdict_unref(&fresh);
@@ -124,12 +124,12 @@ static void verdicts_of_different_trusts_stay_apart(void)
 	CU_ASSERT_EQUAL_FATAL(peer_cache_chain(cache, &chain, der, 2), E_OK);
 	for (int i = 0; i < 3; i++) {
 		struct verdict *verdict;
-		CU_ASSERT_EQUAL_FATAL(peer_cache_judge(cache, &verdict, legacy, chain, PKI_NOW),
-		                      E_OK);
+		CU_ASSERT_EQUAL_FATAL(
+			peer_cache_judge(cache, &verdict, legacy, NULL, chain, PKI_NOW), E_OK);
 		CU_ASSERT_EQUAL(verdict->class, CLASS_OK);
 		verdict_unref(&verdict);
-		CU_ASSERT_EQUAL_FATAL(peer_cache_judge(cache, &verdict, medium, chain, PKI_NOW),
-		                      E_OK);
+		CU_ASSERT_EQUAL_FATAL(
+			peer_cache_judge(cache, &verdict, medium, NULL, chain, PKI_NOW), E_OK);
 		CU_ASSERT_EQUAL(verdict->class, CLASS_WEAK_ALGORITHM);
 		verdict_unref(&verdict);
 	}
@@ -156,7 +156,8 @@ static void more_trusts_than_slots_are_judged_all_the_same(void)
 			}
 			struct verdict *verdict;
 			CU_ASSERT_EQUAL_FATAL(
-				peer_cache_judge(cache, &verdict, trusts[i], chain, PKI_NOW), E_OK);
+				peer_cache_judge(cache, &verdict, trusts[i], NULL, chain, PKI_NOW),
+				E_OK);
 			CU_ASSERT_EQUAL(verdict->class, i == 0 ? CLASS_CHAIN_TOO_LONG : CLASS_OK);
 			verdict_unref(&verdict);
 		}
@@ -188,7 +189,7 @@ static void many_distinct_chains_stay_within_the_bounds(void)
 			if (i % 100 == 0) {
 				struct verdict *verdict;
 				CU_ASSERT_EQUAL_FATAL(peer_cache_judge(caches[k], &verdict, trust,
-				                                       chain, PKI_NOW),
+				                                       NULL, chain, PKI_NOW),
 				                      E_OK);
 				verdict_unref(&verdict);
 			}
@@ -233,7 +234,7 @@ static void what_is_too_large_is_judged_but_not_kept(void)
 	CU_ASSERT_EQUAL_FATAL(peer_cache_new(&cache, 10, 100), E_OK);
 	CU_ASSERT_EQUAL_FATAL(peer_cache_chain(cache, &chain, der, 2), E_OK);
 	CU_ASSERT_EQUAL(chain->refs, 1);
-	CU_ASSERT_EQUAL_FATAL(peer_cache_judge(cache, &verdict, trust, chain, PKI_NOW), E_OK);
+	CU_ASSERT_EQUAL_FATAL(peer_cache_judge(cache, &verdict, trust, NULL, chain, PKI_NOW), E_OK);
 	CU_ASSERT_EQUAL(verdict->class, CLASS_OK);
 	CU_ASSERT_EQUAL(verdict->refs, 1);
 	CU_ASSERT_EQUAL(peer_cache_stats(cache)->entries, 0);

@@ -141,7 +141,7 @@ static struct verdict *run_case(const json_t *test)
 	if (read && trust != NULL) {
 		struct chain *chain;
 		CU_ASSERT_EQUAL(chain_new(&chain, der, count), E_OK);
-		CU_ASSERT_EQUAL(peer_judge(&verdict, trust, chain, case_time(test)), E_OK);
+		CU_ASSERT_EQUAL(peer_judge(&verdict, trust, NULL, chain, case_time(test)), E_OK);
 		chain_unref(&chain);
 	}
 	trust_free(&trust);

@@ -322,7 +322,7 @@ struct verdict *pki_judge(const struct trust *trust, const struct slice *der, si
 	struct chain *chain;
 	struct verdict *verdict;
 	if (chain_new(&chain, der, count) != E_OK ||
-	    peer_judge(&verdict, trust, chain, now_s) != E_OK) {
+	    peer_judge(&verdict, trust, NULL, chain, now_s) != E_OK) {
 		exit(99);
 	}
 	chain_unref(&chain);

@@ -1,0 +1,54 @@
+/* One certificate revocation list, read and made small: RFC 5280 section 5.
+ *
+ * Entries take 16 bytes each and are looked up by a hash of the serial number, so that 500,000 of them are 8 MiB and found
+ * in well below a microsecond; the file itself is not kept. Immutable, atomically counted: one object serves every worker and every
+ * service that names it.
+ *
+ * Refused when read, with a sentence: indirect CRLs and those with an unknown critical extension (5.2.5, 5.3.3), delta CRLs
+ * (5.2.4: one says nothing by itself), versions other than 2 but for v1 without extensions, what breaks DER. Whether its
+ * issuer really signed it is a question to each path: crl_is_signed_by().
+ *
+ * Thread: made by the main thread; read by every worker. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/slice.h"
+#include "peer/cert.h"
+
+#define CRL_BYTES_MAX (256 << 20)
+
+struct crl;
+
+struct crl_entry {
+	int64_t revoked_at_s;
+	unsigned reason; /* RFC 5280 5.3.1; 0: unspecified */
+};
+
+/* What events and people are told. */
+struct crl_info {
+	const char *issuer;            /* RFC 4514 text as in dn.text */
+	struct slice issuer_der;       /* the Name, whole */
+	struct slice authority_key_id; /* empty: none */
+	char number[41];               /* upper-case hexadecimal; "": none */
+	int64_t this_update_s;
+	int64_t next_update_s; /* 0: none is given */
+	size_t entries;
+	size_t bytes; /* of memory behind it */
+	bool only_users,
+		only_cas; /* issuingDistributionPoint: onlyContainsUserCerts, onlyContainsCACerts */
+};
+
+/* Reads one DER CRL. E_INVALID: *why says what is wrong, a static sentence; E_NOMEM. One reference. */
+int crl_parse(struct crl **out, struct slice der, const char **why);
+struct crl *crl_ref(struct crl *crl);
+/* Takes *crl and leaves NULL there; NULL is fine. */
+void crl_unref(struct crl **crl);
+const struct crl_info *crl_info(const struct crl *crl);
+/* The certificate with this serial (raw INTEGER content, as struct cert has it) is on it. */
+bool crl_find(const struct crl *crl, struct slice serial, struct crl_entry *entry);
+/* Did this CA sign it, and may it (5.1.1.3; keyUsage cRLSign if there is a keyUsage, 4.2.1.3)? One signature check; it is
+ * up to the caller to count it. The names are not compared. */
+bool crl_is_signed_by(const struct crl *crl, const struct cert *issuer);

@@ -1,0 +1,35 @@
+/* Is a certificate of this path revoked, as far as CRLs tell? RFC 5280 6.3. Private to peer/.
+ *
+ * For each certificate of the scope (leaf, or every one below the anchor) the CRLs of its issuer's name are looked at whose signature is the
+ * issuer's own: by the very key of the path. One is current from thisUpdate until nextUpdate; one without a nextUpdate
+ * stays current. Revoked by any of them, current or not, is revoked (`removeFromCRL` is for deltas alone); no current one at
+ * all is `revocation_unknown` with `hard`, and nothing with `soft`.
+ *
+ * Thread: one worker. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "peer/cert.h"
+#include "peer/crl.h"
+#include "peer/findings.h"
+#include "peer/verdict.h"
+
+struct revocation_check {
+	enum revocation_mode mode;
+	enum revocation_scope scope;
+	struct crl *const *crls; /* sorted by the bytes of the issuer's Name (crl_compare) */
+	size_t crl_count;
+};
+
+/* The order of `crls`. For qsort over struct crl *. */
+int crl_compare(const void *a, const void *b);
+
+/* Adds what it finds to `findings`, tells of the leaf in `told`, and narrows [*from_s, *until_s) to where no update of a CRL
+ * that was looked at passes. `path` is anchored, leaf first. Each CRL's signature is counted down from *signatures; false: that went
+ * down to 0, the findings are worth nothing then. */
+bool revocation_check_path(const struct revocation_check *check, struct findings *findings,
+                           struct revocation *told, const struct cert *const *path, size_t count,
+                           int64_t now_s, int64_t *from_s, int64_t *until_s, unsigned *signatures);
