@@ -4,7 +4,7 @@
 
 /* GnuTLS takes the length of the salt from the key, where an ordinary RSA key has none: a copy
  * of the key is told. The key itself stays as it is, since workers share anchors. */
-static int verify_pss(const struct cert_x509 *cert, const struct cert_x509 *issuer,
+static int verify_pss(const struct signature_kind *kind, const struct cert_x509 *issuer,
                       const gnutls_datum_t *tbs, const gnutls_datum_t *signature)
 {
 	gnutls_pubkey_t key;
@@ -18,13 +18,10 @@ static int verify_pss(const struct cert_x509 *cert, const struct cert_x509 *issu
 		goto deinit_key;
 	}
 	gnutls_datum_t der = {(unsigned char *)issuer->spki.data, (unsigned)issuer->spki.len};
-	gnutls_x509_spki_set_rsa_pss_params(spki, cert->signature_kind.pss_digest,
-	                                    cert->signature_kind.pss_salt);
+	gnutls_x509_spki_set_rsa_pss_params(spki, kind->pss_digest, kind->pss_salt);
 	code = gnutls_pubkey_import(key, &der, GNUTLS_X509_FMT_DER);
 	code = code < 0 ? code : gnutls_pubkey_set_spki(key, spki, 0);
-	code = code < 0 ? code
-	                : gnutls_pubkey_verify_data2(key, cert->signature_kind.algorithm, 0, tbs,
-	                                             signature);
+	code = code < 0 ? code : gnutls_pubkey_verify_data2(key, kind->algorithm, 0, tbs, signature);
 	gnutls_x509_spki_deinit(spki);
 
 deinit_key:
@@ -35,27 +32,32 @@ deinit_key:
 /* RFC 8032 5.2.7: S is below the order of the group, so the last of its 57 octets is zero.
  * Nettle 3.8 leaves that octet out, and the same certificate would verify under 256
  * fingerprints. */
-static bool is_ed448_tail_clear(const struct cert_x509 *cert)
+static bool is_ed448_tail_clear(const struct signature_kind *kind, struct slice signature)
 {
-	return cert->signature_kind.algorithm != GNUTLS_SIGN_EDDSA_ED448 ||
-	       cert->signature.len == 0 || cert->signature.data[cert->signature.len - 1] == 0;
+	return kind->algorithm != GNUTLS_SIGN_EDDSA_ED448 || signature.len == 0 ||
+	       signature.data[signature.len - 1] == 0;
 }
 
-enum signature_result signature_verify(const struct cert *cert, const struct cert *issuer)
+enum signature_result signature_verify_bytes(const struct signature_kind *kind, struct slice tbs,
+                                             struct slice signature, const struct cert *issuer)
 {
-	const struct cert_x509 *x = cert->x509;
-	if (x->signature_kind.algorithm == GNUTLS_SIGN_UNKNOWN) {
+	if (kind->algorithm == GNUTLS_SIGN_UNKNOWN) {
 		return SIGNATURE_UNSUPPORTED;
 	}
 	if (issuer->x509->key == NULL) {
 		return SIGNATURE_NO_KEY;
 	}
-	gnutls_datum_t tbs = {(unsigned char *)x->tbs.data, (unsigned)x->tbs.len};
-	gnutls_datum_t signature = {(unsigned char *)x->signature.data, (unsigned)x->signature.len};
-	int code =
-		x->signature_kind.pss_digest != GNUTLS_DIG_UNKNOWN
-			? verify_pss(x, issuer->x509, &tbs, &signature)
-			: gnutls_pubkey_verify_data2(issuer->x509->key, x->signature_kind.algorithm,
-	                                             GNUTLS_VERIFY_ALLOW_BROKEN, &tbs, &signature);
-	return code < 0 || !is_ed448_tail_clear(x) ? SIGNATURE_WRONG : SIGNATURE_GOOD;
+	gnutls_datum_t data = {(unsigned char *)tbs.data, (unsigned)tbs.len};
+	gnutls_datum_t value = {(unsigned char *)signature.data, (unsigned)signature.len};
+	int code = kind->pss_digest != GNUTLS_DIG_UNKNOWN
+	                   ? verify_pss(kind, issuer->x509, &data, &value)
+	                   : gnutls_pubkey_verify_data2(issuer->x509->key, kind->algorithm,
+	                                                GNUTLS_VERIFY_ALLOW_BROKEN, &data, &value);
+	return code < 0 || !is_ed448_tail_clear(kind, signature) ? SIGNATURE_WRONG : SIGNATURE_GOOD;
+}
+
+enum signature_result signature_verify(const struct cert *cert, const struct cert *issuer)
+{
+	const struct cert_x509 *x = cert->x509;
+	return signature_verify_bytes(&x->signature_kind, x->tbs, x->signature, issuer);
 }

@@ -1,4 +1,4 @@
-/* Does this key verify that certificate? Private to peer/. Thread: any; keys are only read. */
+/* Does this key verify that certificate, or anything else that is signed? Private to peer/. Thread: any; keys are only read. */
 #pragma once
 
 #include "peer/cert.h"
@@ -12,3 +12,7 @@ enum signature_result {
 
 /* How strong algorithm and key are is not looked at: rules.c judges that. */
 enum signature_result signature_verify(const struct cert *cert, const struct cert *issuer);
+/* The same for anything that is signed: `tbs` by the key of `issuer`. Both are at most UINT32_MAX
+ * bytes. */
+enum signature_result signature_verify_bytes(const struct signature_kind *kind, struct slice tbs,
+                                             struct slice signature, const struct cert *issuer);
