@@ -20,6 +20,7 @@
 enum key_usage_bit {
 	KEY_USAGE_DIGITAL_SIGNATURE = 1 << 0,
 	KEY_USAGE_KEY_CERT_SIGN = 1 << 5,
+	KEY_USAGE_CRL_SIGN = 1 << 6,
 };
 
 struct cert_x509 {

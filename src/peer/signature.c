@@ -2,10 +2,15 @@
 
 #include <gnutls/x509.h>
 
+/* gnutls_pubkey_verify_data2() or gnutls_pubkey_verify_hash2() */
+typedef int verify_fn(gnutls_pubkey_t key, gnutls_sign_algorithm_t algorithm, unsigned flags,
+                      const gnutls_datum_t *data, const gnutls_datum_t *signature);
+
 /* GnuTLS takes the length of the salt from the key, where an ordinary RSA key has none: a copy
  * of the key is told. The key itself stays as it is, since workers share anchors. */
-static int verify_pss(const struct signature_kind *kind, const struct cert_x509 *issuer,
-                      const gnutls_datum_t *tbs, const gnutls_datum_t *signature)
+static int verify_pss(verify_fn *verify, const struct signature_kind *kind,
+                      const struct cert_x509 *issuer, const gnutls_datum_t *tbs,
+                      const gnutls_datum_t *signature)
 {
 	gnutls_pubkey_t key;
 	gnutls_x509_spki_t spki;
@@ -21,7 +26,7 @@ static int verify_pss(const struct signature_kind *kind, const struct cert_x509 
 	gnutls_x509_spki_set_rsa_pss_params(spki, kind->pss_digest, kind->pss_salt);
 	code = gnutls_pubkey_import(key, &der, GNUTLS_X509_FMT_DER);
 	code = code < 0 ? code : gnutls_pubkey_set_spki(key, spki, 0);
-	code = code < 0 ? code : gnutls_pubkey_verify_data2(key, kind->algorithm, 0, tbs, signature);
+	code = code < 0 ? code : verify(key, kind->algorithm, 0, tbs, signature);
 	gnutls_x509_spki_deinit(spki);
 
 deinit_key:
@@ -38,8 +43,9 @@ static bool is_ed448_tail_clear(const struct signature_kind *kind, struct slice 
 	       signature.data[signature.len - 1] == 0;
 }
 
-enum signature_result signature_verify_bytes(const struct signature_kind *kind, struct slice tbs,
-                                             struct slice signature, const struct cert *issuer)
+static enum signature_result verify_any(verify_fn *verify, const struct signature_kind *kind,
+                                        struct slice tbs, struct slice signature,
+                                        const struct cert *issuer)
 {
 	if (kind->algorithm == GNUTLS_SIGN_UNKNOWN) {
 		return SIGNATURE_UNSUPPORTED;
@@ -50,10 +56,26 @@ enum signature_result signature_verify_bytes(const struct signature_kind *kind, 
 	gnutls_datum_t data = {(unsigned char *)tbs.data, (unsigned)tbs.len};
 	gnutls_datum_t value = {(unsigned char *)signature.data, (unsigned)signature.len};
 	int code = kind->pss_digest != GNUTLS_DIG_UNKNOWN
-	                   ? verify_pss(kind, issuer->x509, &data, &value)
-	                   : gnutls_pubkey_verify_data2(issuer->x509->key, kind->algorithm,
-	                                                GNUTLS_VERIFY_ALLOW_BROKEN, &data, &value);
+	                   ? verify_pss(verify, kind, issuer->x509, &data, &value)
+	                   : verify(issuer->x509->key, kind->algorithm, GNUTLS_VERIFY_ALLOW_BROKEN,
+	                            &data, &value);
 	return code < 0 || !is_ed448_tail_clear(kind, signature) ? SIGNATURE_WRONG : SIGNATURE_GOOD;
+}
+
+enum signature_result signature_verify_bytes(const struct signature_kind *kind, struct slice tbs,
+                                             struct slice signature, const struct cert *issuer)
+{
+	return verify_any(gnutls_pubkey_verify_data2, kind, tbs, signature, issuer);
+}
+
+enum signature_result signature_verify_digest(const struct signature_kind *kind, struct slice digest,
+                                              struct slice signature, const struct cert *issuer)
+{
+	if (kind->algorithm == GNUTLS_SIGN_EDDSA_ED25519 ||
+	    kind->algorithm == GNUTLS_SIGN_EDDSA_ED448) {
+		return SIGNATURE_UNSUPPORTED;
+	}
+	return verify_any(gnutls_pubkey_verify_hash2, kind, digest, signature, issuer);
 }
 
 enum signature_result signature_verify(const struct cert *cert, const struct cert *issuer)

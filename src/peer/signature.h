@@ -16,3 +16,7 @@ enum signature_result signature_verify(const struct cert *cert, const struct cer
  * bytes. */
 enum signature_result signature_verify_bytes(const struct signature_kind *kind, struct slice tbs,
                                              struct slice signature, const struct cert *issuer);
+/* The same where only the digest of what is signed was kept, by gnutls_sign_get_hash_algorithm(). Not
+ * for EdDSA, which signs the bytes themselves: SIGNATURE_UNSUPPORTED. */
+enum signature_result signature_verify_digest(const struct signature_kind *kind, struct slice digest,
+                                              struct slice signature, const struct cert *issuer);
