@@ -12,65 +12,67 @@
 #define FILE_BYTES_MAX (16U << 20)
 
 struct source {
-	struct trust *trust;
+	struct anchor_set *set;
+	struct arena *arena;
 	const struct config_text *path;
+	const char *what;
 	const char *file;
 	struct diag *diag;
 };
 
 #define complain(source, format, ...) \
-	diag_error((source)->diag, (source)->file, (source)->path->at, "CA file %s: " format, \
-	           (source)->path->text, __VA_ARGS__)
+	diag_error((source)->diag, (source)->file, (source)->path->at, "%s %s: " format, \
+	           (source)->what, (source)->path->text, __VA_ARGS__)
 
-static bool already_there(const struct trust *trust, const struct cert *cert)
+static bool already_there(const struct anchor_set *set, const struct cert *cert)
 {
-	for (size_t i = 0; i < trust->count; i++) {
-		if (slice_equal(trust->anchors[i].cert.der, cert->der)) {
+	for (size_t i = 0; i < set->count; i++) {
+		if (slice_equal(set->items[i].cert.der, cert->der)) {
 			return true;
 		}
 	}
 	return false;
 }
 
-static int grow(struct trust *trust)
+static int grow(struct anchor_set *set)
 {
-	if (trust->count < trust->cap) {
+	if (set->count < set->cap) {
 		return E_OK;
 	}
-	size_t cap = trust->cap == 0 ? 16 : trust->cap * 2;
-	struct anchor *anchors = reallocarray(trust->anchors, cap, sizeof(*anchors));
-	if (anchors == NULL) {
+	size_t cap = set->cap == 0 ? 16 : set->cap * 2;
+	struct anchor *items = reallocarray(set->items, cap, sizeof(*items));
+	if (items == NULL) {
 		return E_NOMEM;
 	}
-	trust->anchors = anchors;
-	trust->cap = cap;
+	set->items = items;
+	set->cap = cap;
 	return E_OK;
 }
 
 /* The same CA in two files or twice in one is one anchor, of the first file. */
 static int add(const struct source *source, const char *path, struct slice der, bool *parsed)
 {
-	struct trust *trust = source->trust;
+	struct anchor_set *set = source->set;
 	*parsed = true;
-	if (grow(trust) != E_OK) {
+	if (grow(set) != E_OK) {
 		return E_NOMEM;
 	}
-	struct anchor *anchor = &trust->anchors[trust->count];
+	struct anchor *anchor = &set->items[set->count];
 	*anchor = (struct anchor){0};
-	if (!arena_copy(&trust->arena, &anchor->cert.der, der)) {
+	if (!arena_copy(source->arena, &anchor->cert.der, der)) {
 		return E_NOMEM;
 	}
-	int err = cert_parse(&anchor->cert, &trust->arena);
+	int err = cert_parse(&anchor->cert, source->arena);
 	if (err != E_OK) {
 		return err;
 	}
 	*parsed = anchor->cert.parsed;
-	if (!*parsed || already_there(trust, &anchor->cert)) {
+	if (!*parsed || already_there(set, &anchor->cert)) {
 		cert_release(&anchor->cert);
 		return E_OK;
 	}
 	/* The text has no NUL in it; the arena gives a zeroed byte behind it. */
-	char *subject = arena_alloc(&trust->arena, anchor->cert.subject.text.len + 1);
+	char *subject = arena_alloc(source->arena, anchor->cert.subject.text.len + 1);
 	if (subject == NULL) {
 		cert_release(&anchor->cert);
 		return E_NOMEM;
@@ -88,7 +90,7 @@ static int add(const struct source *source, const char *path, struct slice der, 
 		.at = source->path->at,
 	};
 	memcpy(anchor->shown.sha256, anchor->cert.sha256, sizeof(anchor->shown.sha256));
-	trust->count++;
+	set->count++;
 	return E_OK;
 }
 
@@ -167,10 +169,10 @@ static int read_blocks(const struct source *source, const char *path, struct sli
 	return err;
 }
 
-int anchors_read(struct trust *trust, const struct config_text *path, const char *file,
-                 struct diag *diag)
+int anchors_read(struct anchor_set *set, struct arena *arena, const struct config_text *path,
+                 const char *what, const char *file, struct diag *diag)
 {
-	struct source source = {trust, path, file, diag};
+	struct source source = {set, arena, path, what, file, diag};
 	struct buf text;
 	buf_init(&text, FILE_BYTES_MAX);
 	int err = file_load(&text, path->text, FILE_BYTES_MAX);
@@ -184,7 +186,7 @@ int anchors_read(struct trust *trust, const struct config_text *path, const char
 	}
 	/* The configuration may go before the trust does. */
 	size_t name_len = strlen(path->text);
-	char *name = arena_alloc(&trust->arena, name_len + 1);
+	char *name = arena_alloc(arena, name_len + 1);
 	if (name == NULL) {
 		complain(&source, "%s", err_text(E_NOMEM));
 		err = E_NOMEM;
@@ -196,4 +198,13 @@ int anchors_read(struct trust *trust, const struct config_text *path, const char
 release_text:
 	buf_release(&text);
 	return err;
+}
+
+void anchors_release(struct anchor_set *set)
+{
+	for (size_t i = 0; i < set->count; i++) {
+		cert_release(&set->items[i].cert);
+	}
+	free(set->items);
+	*set = (struct anchor_set){0};
 }

@@ -15,18 +15,26 @@ struct anchor {
 	struct cert cert;
 };
 
-struct trust {
-	struct anchor *anchors; /* in the order of the configuration, each certificate once */
+struct anchor_set {
+	struct anchor *items; /* in the order of the configuration, each certificate once */
 	size_t count;
 	size_t cap;
-	const struct anchor **by_subject; /* sorted by the subject's bytes, then by order */
+};
+
+struct trust {
+	struct anchor_set ca;
+	const struct anchor **by_subject; /* of `ca`, sorted by the subject's bytes, then by order */
+	struct anchor_set issuers;        /* one of these has to be in the path; none: whoever */
 	struct arena arena;
+	bool pinned; /* no path: the leaf is on an allow list, or it is nobody's */
 	bool any_purpose;
 	struct slice purpose; /* content of the OID; unset with any_purpose */
 	enum profile profile;
 	unsigned max_depth;
-	bool servers;         /* of an upstream; else clients */
-	struct hostname name; /* of the server; HOSTNAME_NONE for clients */
+	bool servers;              /* of an upstream; else clients */
+	struct hostname name;      /* of the server; HOSTNAME_NONE for clients */
+	unsigned signature_checks; /* work that one chain may make, > 0 */
+	unsigned name_comparisons;
 	uint8_t id[32];
 };
 
@@ -37,7 +45,11 @@ size_t trust_find(const struct trust *trust, struct slice subject,
 /* The anchor that is this very certificate; NULL. */
 const struct anchor *trust_find_cert(const struct trust *trust, const struct cert *cert);
 
-/* Reads one CA file into `trust`: every PEM CERTIFICATE block of it. What is wrong goes to
- * `diag` at `path`'s mark. */
-int anchors_read(struct trust *trust, const struct config_text *path, const char *file,
-                 struct diag *diag);
+/* Is this CA one of `issuers`? By subject and key, so that a renewed or cross-signed certificate of the same CA is the same. */
+bool trust_is_issuer(const struct trust *trust, const struct cert *cert);
+
+/* Reads every PEM CERTIFICATE block of one file into `set`; what they hang on goes into `arena`. What is wrong goes to
+ * `diag` at `path`'s mark, and begins with `what` ("CA file"). E_INVALID and errors of files; E_NOMEM. */
+int anchors_read(struct anchor_set *set, struct arena *arena, const struct config_text *path,
+                 const char *what, const char *file, struct diag *diag);
+void anchors_release(struct anchor_set *set);

@@ -101,11 +101,11 @@ int peer_judge(struct verdict **out, const struct trust *trust, const struct lis
 	if (err != E_OK) {
 		return err;
 	}
-	struct verdict *verdict = verdict_new(trust->count == 0 ? CLASS_NOT_CHECKED : CLASS_OK);
+	struct verdict *verdict = verdict_new(trust->ca.count == 0 ? CLASS_NOT_CHECKED : CLASS_OK);
 	if (verdict == NULL) {
 		return E_NOMEM;
 	}
-	if (chain->certs[0].parsed && trust->count > 0) {
+	if (chain->certs[0].parsed && trust->ca.count > 0) {
 		err = judge_with_anchors(verdict, trust, chain, now_s);
 	} else {
 		struct findings findings = {0};

@@ -10,12 +10,15 @@
 #include "peer/der.h"
 
 /* Changes with every change of the judge that can change a verdict. */
-#define JUDGE_VERSION "tlscribe judge 2"
+#define JUDGE_VERSION "tlscribe judge 3"
 #define OID_SERVER_AUTH "1.3.6.1.5.5.7.3.1"
 #define OID_CLIENT_AUTH "1.3.6.1.5.5.7.3.2"
 #define SERVER_DEPTH_MAX 4 /* intermediates, as is the default for clients */
 #define SOON_S (30 * 86400)
 #define OID_BYTES_MAX 128
+#define SIGNATURE_CHECKS_DEFAULT 32
+#define NAME_COMPARISONS_DEFAULT 65536
+#define WORK_MAX (1U << 20) /* of either: beyond that it is no bound */
 
 /* `oid` is dotted. E_INVALID: it is none. */
 static int set_purpose(struct trust *trust, const char *oid)
@@ -67,15 +70,16 @@ static int compare_anchors(const void *a, const void *b)
 
 static int index_anchors(struct trust *trust)
 {
-	trust->by_subject = arena_array(&trust->arena, trust->count, sizeof(struct anchor *));
+	size_t count = trust->ca.count;
+	trust->by_subject = arena_array(&trust->arena, count, sizeof(struct anchor *));
 	if (trust->by_subject == NULL) {
 		return E_NOMEM;
 	}
-	for (size_t i = 0; i < trust->count; i++) {
-		trust->by_subject[i] = &trust->anchors[i];
+	for (size_t i = 0; i < count; i++) {
+		trust->by_subject[i] = &trust->ca.items[i];
 	}
-	if (trust->count > 0) {
-		qsort(trust->by_subject, trust->count, sizeof(struct anchor *), compare_anchors);
+	if (count > 0) {
+		qsort(trust->by_subject, count, sizeof(struct anchor *), compare_anchors);
 	}
 	return E_OK;
 }
@@ -86,40 +90,64 @@ static int hash_text(gnutls_hash_hd_t hash, const char *text)
 	return gnutls_hash(hash, text, strlen(text) + 1);
 }
 
+static int hash_u32(gnutls_hash_hd_t hash, uint32_t n)
+{
+	const uint8_t bytes[] = {(uint8_t)(n >> 24), (uint8_t)(n >> 16), (uint8_t)(n >> 8),
+	                         (uint8_t)n};
+	return gnutls_hash(hash, bytes, sizeof(bytes));
+}
+
+static int hash_slice(gnutls_hash_hd_t hash, struct slice bytes)
+{
+	int code = hash_u32(hash, (uint32_t)bytes.len);
+	return code < 0 || bytes.len == 0 ? code : gnutls_hash(hash, bytes.data, bytes.len);
+}
+
+static int hash_rules(gnutls_hash_hd_t hash, const struct trust *trust)
+{
+	const uint32_t numbers[] = {
+		trust->any_purpose,
+		(uint32_t)trust->profile,
+		trust->max_depth,
+		trust->servers,
+		trust->pinned,
+		trust->signature_checks,
+		trust->name_comparisons,
+		(uint32_t)trust->name.kind,
+		(uint32_t)trust->ca.count,
+		(uint32_t)trust->issuers.count,
+	};
+	int code = hash_text(hash, JUDGE_VERSION);
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]) && code >= 0; i++) {
+		code = hash_u32(hash, numbers[i]);
+	}
+	code = code < 0 ? code : hash_slice(hash, trust->purpose);
+	return code < 0 ? code : hash_slice(hash, slice_of(trust->name.bytes, trust->name.len));
+}
+
 static int compile_id(struct trust *trust)
 {
 	gnutls_hash_hd_t hash;
 	if (gnutls_hash_init(&hash, GNUTLS_DIG_SHA256) < 0) {
 		return E_NOMEM;
 	}
-	uint8_t rules[] = {
-		trust->any_purpose,
-		(uint8_t)trust->profile,
-		(uint8_t)(trust->max_depth >> 24),
-		(uint8_t)(trust->max_depth >> 16),
-		(uint8_t)(trust->max_depth >> 8),
-		(uint8_t)trust->max_depth,
-		(uint8_t)trust->purpose.len,
-		trust->servers,
-		(uint8_t)trust->name.kind,
-		trust->name.len,
-	};
-	int code = hash_text(hash, JUDGE_VERSION);
-	code = code < 0 ? code : gnutls_hash(hash, rules, sizeof(rules));
-	if (code >= 0 && trust->purpose.len > 0) {
-		code = gnutls_hash(hash, trust->purpose.data, trust->purpose.len);
-	}
-	if (code >= 0 && trust->name.len > 0) {
-		code = gnutls_hash(hash, trust->name.bytes, trust->name.len);
-	}
+	int code = hash_rules(hash, trust);
 	/* In order, with their files: both can be seen in a verdict. */
-	for (size_t i = 0; i < trust->count && code >= 0; i++) {
-		code = gnutls_hash(hash, trust->anchors[i].shown.sha256,
-		                   sizeof(trust->anchors[i].shown.sha256));
-		code = code < 0 ? code : hash_text(hash, trust->anchors[i].shown.file);
+	for (size_t i = 0; i < trust->ca.count && code >= 0; i++) {
+		const struct trust_anchor *shown = &trust->ca.items[i].shown;
+		code = gnutls_hash(hash, shown->sha256, sizeof(shown->sha256));
+		code = code < 0 ? code : hash_text(hash, shown->file);
+	}
+	for (size_t i = 0; i < trust->issuers.count && code >= 0; i++) {
+		code = gnutls_hash(hash, trust->issuers.items[i].shown.sha256, 32);
 	}
 	gnutls_hash_deinit(hash, trust->id);
 	return code < 0 ? E_NOMEM : E_OK;
+}
+
+static bool may_issue(const struct cert_x509 *x)
+{
+	return x->ca && (!x->has_key_usage || (x->key_usage & KEY_USAGE_KEY_CERT_SIGN) != 0);
 }
 
 static void warn_about(const struct trust *trust, const struct anchor *anchor, const char *file,
@@ -142,7 +170,7 @@ static void warn_about(const struct trust *trust, const struct anchor *anchor, c
 		diag_warn(diag, file, at, "CA file %s: %s expires on %.10s", shown->file,
 		          shown->subject, when);
 	}
-	if (!x->ca || (x->has_key_usage && (x->key_usage & KEY_USAGE_KEY_CERT_SIGN) == 0)) {
+	if (!may_issue(x)) {
 		diag_warn(diag, file, at, "CA file %s: %s is no CA, so nothing it signs is accepted",
 		          shown->file, shown->subject);
 	}
@@ -158,16 +186,37 @@ static void warn_about(const struct trust *trust, const struct anchor *anchor, c
 	}
 }
 
+/* Dates do not count: by subject and key a renewed certificate of the same CA is found as well. */
+static void warn_about_issuer(const struct anchor *issuer, const char *file, struct diag *diag)
+{
+	if (!may_issue(issuer->cert.x509)) {
+		diag_warn(diag, file, issuer->shown.at,
+		          "issuer file %s: %s is no CA, so it is in no good path",
+		          issuer->shown.file, issuer->shown.subject);
+	}
+}
+
+static int read_all(struct anchor_set *set, struct trust *trust, const struct config_texts *paths,
+                    const char *what, const char *file, struct diag *diag)
+{
+	int err = E_OK;
+	for (size_t i = 0; i < paths->count; i++) {
+		int read_err = anchors_read(set, &trust->arena, &paths->items[i], what, file, diag);
+		err = err != E_OK ? err : read_err;
+	}
+	return err;
+}
+
 /* Everything but the rules. `err` is what was wrong with those; all files are read all the same, so that one run of
  * `check` finds what is wrong with all. Takes *trust; gives it to *out with E_OK. */
 static int finish(struct trust **out, struct trust **trust, int err, const struct config_texts *ca,
-                  const char *file, struct diag *diag)
+                  const struct config_texts *issuers, const char *file, struct diag *diag)
 {
 	struct trust *t = *trust;
-	for (size_t i = 0; i < ca->count; i++) {
-		int read_err = anchors_read(t, &ca->items[i], file, diag);
-		err = err != E_OK ? err : read_err;
-	}
+	int ca_err = read_all(&t->ca, t, ca, "CA file", file, diag);
+	int issuer_err = read_all(&t->issuers, t, issuers, "issuer file", file, diag);
+	err = err != E_OK ? err : ca_err;
+	err = err != E_OK ? err : issuer_err;
 	err = err != E_OK ? err : index_anchors(t);
 	err = err != E_OK ? err : compile_id(t);
 	if (err != E_OK) {
@@ -175,25 +224,83 @@ static int finish(struct trust **out, struct trust **trust, int err, const struc
 		return err == E_NOMEM ? E_NOMEM : E_INVALID;
 	}
 	int64_t now_s = clock_wall_us() / 1000000;
-	for (size_t i = 0; i < t->count; i++) {
-		warn_about(t, &t->anchors[i], file, diag, now_s);
+	for (size_t i = 0; i < t->ca.count; i++) {
+		warn_about(t, &t->ca.items[i], file, diag, now_s);
+	}
+	for (size_t i = 0; i < t->issuers.count; i++) {
+		warn_about_issuer(&t->issuers.items[i], file, diag);
 	}
 	*out = t;
 	*trust = NULL;
 	return E_OK;
 }
 
-int trust_new(struct trust **out, const struct config_client *client, const char *file,
-              struct diag *diag)
+static unsigned bound_of(uint64_t given, unsigned fallback)
+{
+	return given == 0 ? fallback : given > WORK_MAX ? WORK_MAX : (unsigned)given;
+}
+
+/* What a service without CAs cannot honour is an error: nobody may believe that it is in force. */
+static int check_pinned(const struct config_client *client, const char *file, struct diag *diag)
+{
+	const struct {
+		bool given;
+		struct mark at;
+		const char *option;
+	} others[] = {
+		{client->ca.count > 0, client->ca.at, "ca"},
+		{client->issuers.count > 0, client->issuers.at, "issuers"},
+		{client->crl.count > 0, client->crl.at, "crl"},
+		{client->crl_fetch.at.line > 0, client->crl_fetch.at, "crl_fetch"},
+		{client->revocation != REVOCATION_OFF, client->revocation_at, "revocation"},
+		{client->ocsp.mode != REVOCATION_OFF, client->ocsp.at, "ocsp"},
+	};
+	int err = E_OK;
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		if (others[i].given) {
+			diag_error(diag, file, others[i].at,
+			           "%s does not go with trust: pinned, which knows no CA",
+			           others[i].option);
+			err = E_INVALID;
+		}
+	}
+	if (client->allow.count == 0) {
+		diag_error(diag, file, client->trust_at,
+		           "trust: pinned needs allow, the list of who is trusted");
+		err = E_INVALID;
+	}
+	return err;
+}
+
+static int check_sources(const struct config_client *client, const char *file, struct diag *diag)
+{
+	if (client->trust == TRUST_PINNED) {
+		return check_pinned(client, file, diag);
+	}
+	if (client->issuers.count > 0 && client->ca.count == 0) {
+		diag_error(diag, file, client->issuers.at,
+		           "issuers needs ca: without one there is no path to find them in");
+		return E_INVALID;
+	}
+	return E_OK;
+}
+
+int trust_new(struct trust **out, const struct config_client *client,
+              const struct config_limits *limits, const char *file, struct diag *diag)
 {
 	struct trust *trust = calloc(1, sizeof(*trust));
 	if (trust == NULL) {
 		return E_NOMEM;
 	}
+	trust->pinned = client->trust == TRUST_PINNED;
 	trust->profile = client->profile;
 	trust->max_depth = client->max_depth;
+	trust->signature_checks = bound_of(limits->signature_checks, SIGNATURE_CHECKS_DEFAULT);
+	trust->name_comparisons = bound_of(limits->name_comparisons, NAME_COMPARISONS_DEFAULT);
+	int sources_err = check_sources(client, file, diag);
 	int err = compile_purpose(trust, client, file, diag);
-	return finish(out, &trust, err, &client->ca, file, diag);
+	err = err != E_OK ? err : sources_err;
+	return finish(out, &trust, err, &client->ca, &client->issuers, file, diag);
 }
 
 static int compile_name(struct trust *trust, const struct config_upstream_tls *config,
@@ -227,6 +334,8 @@ int trust_new_server(struct trust **out, const struct config_upstream_tls *confi
 	trust->servers = true;
 	trust->profile = PROFILE_MEDIUM;
 	trust->max_depth = SERVER_DEPTH_MAX;
+	trust->signature_checks = SIGNATURE_CHECKS_DEFAULT;
+	trust->name_comparisons = NAME_COMPARISONS_DEFAULT;
 	int err = set_purpose(trust, OID_SERVER_AUTH);
 	err = err != E_OK ? err : compile_name(trust, config, name, file, diag);
 	/* Without an anchor everybody would be not_checked, and so let be. */
@@ -234,7 +343,7 @@ int trust_new_server(struct trust **out, const struct config_upstream_tls *confi
 		diag_error(diag, file, config->at, "tls.verify: required needs tls.ca");
 		err = E_INVALID;
 	}
-	return finish(out, &trust, err, required ? &config->ca : &nobody, file, diag);
+	return finish(out, &trust, err, required ? &config->ca : &nobody, &nobody, file, diag);
 }
 
 void trust_free(struct trust **trust)
@@ -244,10 +353,8 @@ void trust_free(struct trust **trust)
 	if (t == NULL) {
 		return;
 	}
-	for (size_t i = 0; i < t->count; i++) {
-		cert_release(&t->anchors[i].cert);
-	}
-	free(t->anchors);
+	anchors_release(&t->ca);
+	anchors_release(&t->issuers);
 	arena_release(&t->arena);
 	free(t);
 }
@@ -259,20 +366,20 @@ const uint8_t *trust_id(const struct trust *trust)
 
 size_t trust_anchor_count(const struct trust *trust)
 {
-	return trust->count;
+	return trust->ca.count;
 }
 
 const struct trust_anchor *trust_anchor_at(const struct trust *trust, size_t i)
 {
-	BUG_IF(i >= trust->count);
-	return &trust->anchors[i].shown;
+	BUG_IF(i >= trust->ca.count);
+	return &trust->ca.items[i].shown;
 }
 
 size_t trust_find(const struct trust *trust, struct slice subject,
                   const struct anchor *const **first)
 {
 	size_t low = 0;
-	size_t high = trust->count;
+	size_t high = trust->ca.count;
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 		if (compare_subjects(trust->by_subject[middle]->shown.subject_der, subject) < 0) {
@@ -282,7 +389,7 @@ size_t trust_find(const struct trust *trust, struct slice subject,
 		}
 	}
 	size_t n = 0;
-	while (low + n < trust->count &&
+	while (low + n < trust->ca.count &&
 	       compare_subjects(trust->by_subject[low + n]->shown.subject_der, subject) == 0) {
 		n++;
 	}
@@ -300,4 +407,16 @@ const struct anchor *trust_find_cert(const struct trust *trust, const struct cer
 		}
 	}
 	return NULL;
+}
+
+bool trust_is_issuer(const struct trust *trust, const struct cert *cert)
+{
+	for (size_t i = 0; i < trust->issuers.count; i++) {
+		const struct cert_x509 *x = trust->issuers.items[i].cert.x509;
+		if (slice_equal(x->subject, cert->x509->subject) &&
+		    slice_equal(x->spki, cert->x509->spki)) {
+			return true;
+		}
+	}
+	return false;
 }

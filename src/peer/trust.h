@@ -7,6 +7,8 @@
  * self-signed, and by nothing else: an anchor signed by somebody else needs its path as every
  * certificate.
  *
+ * A pinned trust has no anchors: who is trusted stands in allow lists alone (lists.h), certificate by certificate.
+ *
  * Thread: made by the main thread; read by every worker (counted by the snapshot that owns it). */
 #pragma once
 
@@ -22,13 +24,15 @@
 
 struct trust;
 
-/* Reads client.ca and compiles purpose, profile and max_depth. `file` is the configuration's
- * name for `diag`. Errors: missing, empty or unparsable CA file (each of its PEM certificates
- * has to parse; at most 16 MiB), bad purpose. Warnings: a CA expired, not yet valid or within 30
- * days of its end, one that is no CA, one with a key that the profile refuses. E_INVALID when
+/* Reads client.ca and client.issuers, and compiles purpose, profile, max_depth and, of `limits`, the work that a chain may
+ * make (signature_checks, name_comparisons; 0: the default, 32 and 65,536). `file` is the configuration's
+ * name for `diag`. Errors: missing, empty or unparsable file (each of its PEM certificates has to parse; at most 16 MiB), bad
+ * purpose, issuers without a CA; with `trust: pinned` whatever asks for a CA (ca, issuers, crl, crl_fetch, revocation, ocsp), and no
+ * `allow`. Warnings: a CA expired, not yet valid or within 30
+ * days of its end, one that is no CA, one with a key that the profile refuses; an issuer that is no CA. E_INVALID when
  * `diag` got an error; E_NOMEM. Nothing of `client` is kept. */
-int trust_new(struct trust **out, const struct config_client *client, const char *file,
-              struct diag *diag);
+int trust_new(struct trust **out, const struct config_client *client,
+              const struct config_limits *limits, const char *file, struct diag *diag);
 /* The same for a server of an upstream: its CAs, purpose serverAuth, profile medium, 4 intermediates at most, and the name that
  * the leaf has to carry (hostname.h): a host name or, where `name` is one, an address. Another one is a finding `wrong_name`.
  * `verify: none`: no file is read and there are no anchors, so that verdicts are not_checked. More errors: no `ca` or
@@ -39,9 +43,9 @@ int trust_new_server(struct trust **out, const struct config_upstream_tls *confi
 /* Takes *trust and leaves NULL there; NULL is fine. */
 void trust_free(struct trust **trust);
 
-/* Everything that can change a verdict, hashed: anchors' content and files, purpose, profile,
- * depth, whether clients or servers are judged, the name, and the judging code's own version. 32
- * bytes. */
+/* Everything that can change a verdict, hashed: anchors' content and files, issuers, purpose, profile,
+ * depth, bounds of work, whether clients or servers are judged, pinned or by path, the name, and the judging code's own
+ * version. 32 bytes. */
 const uint8_t *trust_id(const struct trust *trust);
 
 struct trust_anchor {
@@ -55,7 +59,7 @@ struct trust_anchor {
 	uint8_t sha256[32];
 };
 
-/* Each certificate once, in the order of the files. 0 when the service has no CA (passthrough or
- * mode none), and for servers with `verify: none`. */
+/* Each certificate once, in the order of the files. 0 when the service has no CA (passthrough, mode none or
+ * pinned), and for servers with `verify: none`. */
 size_t trust_anchor_count(const struct trust *trust);
 const struct trust_anchor *trust_anchor_at(const struct trust *trust, size_t i);

@@ -170,7 +170,7 @@ int service_build(struct service *service, const struct config *config,
 {
 	const char *file = config->path;
 	service->config = from;
-	int trust = trust_new(&service->trust, &from->client, file, diag);
+	int trust = trust_new(&service->trust, &from->client, &config->limits, file, diag);
 	int tolerate = tolerate_new(&service->tolerate, &from->client.tolerate, file, diag);
 	int upstream =
 		upstream_new(&service->upstream, &from->upstream, from->name.text, file, diag);

@@ -115,7 +115,7 @@ static struct trust *case_trust(const json_t *test)
 	struct diag diag;
 	diag_init(&diag);
 	struct trust *trust = NULL;
-	if (trust_new(&trust, &client, NULL, &diag) != E_OK) {
+	if (trust_new(&trust, &client, &(struct config_limits){0}, NULL, &diag) != E_OK) {
 		trust = NULL;
 	}
 	diag_release(&diag);

@@ -284,7 +284,7 @@ struct trust *pki_trust(const struct pki_trust_spec *spec)
 	struct diag diag;
 	diag_init(&diag);
 	struct trust *trust = NULL;
-	if (trust_new(&trust, &client, "test.yaml", &diag) != E_OK) {
+	if (trust_new(&trust, &client, &(struct config_limits){0}, "test.yaml", &diag) != E_OK) {
 		diag_print(&diag, stderr);
 		exit(99);
 	}

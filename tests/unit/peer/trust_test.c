@@ -23,7 +23,7 @@ static struct trust *load(char *const *paths, size_t count, const char *purpose,
 	};
 	diag_init(diag);
 	struct trust *trust = NULL;
-	int err = trust_new(&trust, &client, "conf.yaml", diag);
+	int err = trust_new(&trust, &client, &(struct config_limits){0}, "conf.yaml", diag);
 	CU_ASSERT_EQUAL(err == E_OK, diag->errors == 0);
 	CU_ASSERT(err == E_OK || err == E_INVALID);
 	return err == E_OK ? trust : NULL;
