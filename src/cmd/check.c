@@ -34,7 +34,7 @@ static int build(struct snapshot **out, const char *path, struct diag *diag)
 		return err;
 	}
 	int permissions = config_check_permissions(config, diag);
-	err = snapshot_build(out, &config, 1, diag);
+	err = snapshot_build(out, &config, 1, NULL, diag);
 	if (err == E_OK && permissions != E_OK) {
 		snapshot_unref(out);
 		return permissions;

@@ -241,6 +241,37 @@ uint32_t tolerate_match(const struct tolerate *tolerate, const struct verdict *v
 	return forgiven;
 }
 
+static void narrow(int64_t moment_s, int64_t now_s, int64_t *from_s, int64_t *until_s)
+{
+	if (moment_s <= now_s && moment_s > *from_s) {
+		*from_s = moment_s;
+	}
+	if (moment_s > now_s && moment_s < *until_s) {
+		*until_s = moment_s;
+	}
+}
+
+void tolerate_narrow(const struct tolerate *tolerate, const struct verdict *verdict, int64_t now_s,
+                     int64_t *from_s, int64_t *until_s)
+{
+	for (size_t i = 0; i < verdict->finding_count; i++) {
+		const struct finding *finding = &verdict->findings[i];
+		for (size_t k = 0; k < tolerate->count; k++) {
+			const struct item *item = &tolerate->items[k];
+			if (item->class != finding->class) {
+				continue;
+			}
+			narrow(item->until_s, now_s, from_s, until_s);
+			if (item->for_s >= 0) {
+				narrow(finding->class == CLASS_EXPIRED
+				               ? finding->at_s + item->for_s + 1
+				               : finding->at_s - item->for_s,
+				       now_s, from_s, until_s);
+			}
+		}
+	}
+}
+
 /* In the largest unit that goes up: 7d, 90m. */
 static void put_duration(struct buf *b, int64_t seconds)
 {

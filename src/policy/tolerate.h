@@ -26,6 +26,9 @@ void tolerate_free(struct tolerate **tolerate);
  * is forgiven any more. */
 uint32_t tolerate_match(const struct tolerate *tolerate, const struct verdict *verdict,
                         int64_t now_s);
+/* Narrows [*from_s, *until_s), which holds now_s, to where tolerate_match() says the same of this verdict. */
+void tolerate_narrow(const struct tolerate *tolerate, const struct verdict *verdict, int64_t now_s,
+                     int64_t *from_s, int64_t *until_s);
 /* For people: "none", "all", "expired (depth 0, for 7d), unknown_issuer". Writes at most cap
  * bytes with NUL (cap > 0). */
 void tolerate_describe(const struct tolerate *tolerate, char *out, size_t cap);

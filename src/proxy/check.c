@@ -362,6 +362,12 @@ int checks_new(struct checks **out, struct shard *s, struct snapshot *snapshot)
 	return E_OK;
 }
 
+void checks_renew(struct checks *checks, struct snapshot *snapshot)
+{
+	snapshot_unref(&checks->snapshot);
+	checks->snapshot = snapshot_ref(snapshot);
+}
+
 void checks_free(struct checks **checks)
 {
 	struct checks *all = *checks;

@@ -12,5 +12,7 @@ struct snapshot;
 
 /* Starts the checks of all upstreams of `snapshot`, of which a reference is kept. E_NOMEM. */
 int checks_new(struct checks **out, struct shard *s, struct snapshot *snapshot);
+/* A snapshot with the same plan is in force: holds on to that one from now on. */
+void checks_renew(struct checks *checks, struct snapshot *snapshot);
 /* Ends them, the ones under way too. Takes *checks and leaves NULL there; NULL is fine. */
 void checks_free(struct checks **checks);

@@ -44,6 +44,7 @@ void conn_free(struct conn *c)
 	ev_io_stop(s->loop, &c->io);
 	ev_timer_stop(s->loop, &c->timer);
 	shard_unpark(s, &c->park);
+	live_end(c);
 	exchange_free(&c->http);
 	client_release(&c->client);
 	buf_release(&c->announce);
@@ -185,6 +186,7 @@ static void on_client(struct ev_loop *loop, struct ev_io *io, int events)
 	case CONN_REFUSED:
 		conn_refused_ready(c);
 		return;
+	case CONN_STATUS:
 	case CONN_PARKED:
 	case CONN_CONNECT:
 		BUG_IF(true); /* nothing is waited for */
@@ -213,6 +215,9 @@ static void on_timer(struct ev_loop *loop, struct ev_timer *timer, int events)
 	case CONN_SNIFF:
 	case CONN_HANDSHAKE:
 		conn_end_handshake(c, CLASS_TIMEOUT, NULL, -1);
+		return;
+	case CONN_STATUS:
+		conn_status_late(c);
 		return;
 	case CONN_PARKED:
 		conn_close(c, CLOSE_PARK_TIMEOUT);

@@ -1,11 +1,12 @@
 /* One accepted connection, from its first byte to its last.
  *
- *   PROXY ──▶ SNIFF ──▶ HANDSHAKE ──▶ PARKED ──▶ CONNECT ──▶ RELAY ──▶ gone
- *     │         │           │            │          │
- *     └─────────┴───────────┴────────────┴──────────┴──▶ REFUSED (alert, SHUT_WR, discard until FIN) ──▶ gone
+ *   PROXY ──▶ SNIFF ──▶ HANDSHAKE ──▶ STATUS ──▶ PARKED ──▶ CONNECT ──▶ RELAY ──▶ gone
+ *     │         │           │           │          │          │           │
+ *     └─────────┴───────────┴───────────┴──────────┴──────────┴───────────┴──▶ REFUSED (alert, SHUT_WR, discard until FIN) ──▶ gone
  *
- * PROXY is for peers that have to send a PROXY header (announced.h), others begin with SNIFF. handshake_finish() is called exactly
- * once, on every way out of PROXY, SNIFF and HANDSHAKE. A connection with a verdict is then
+ * PROXY is for peers that have to send a PROXY header (announced.h), others begin with SNIFF; STATUS waits for an OCSP answer, where the
+ * service wants one and it is not at hand. handshake_finish() is called exactly once, on every way out of PROXY, SNIFF, HANDSHAKE and
+ * STATUS. A live connection is judged again when its verdict may have changed (live.h). A connection with a verdict is then
  * parked until its event is durable; one without ends at once. No application byte passes before RELAY.
  *
  * Thread: its shard's worker. */
@@ -20,10 +21,13 @@
 #include "event/handshake.h"
 #include "net/input.h"
 #include "proxy/client.h"
+#include "proxy/judge.h"
+#include "proxy/live.h"
 #include "proxy/close_reason.h"
 #include "proxy/parked.h"
 #include "proxy/relay.h"
 #include "proxy/snapshot.h"
+#include "proxy/status.h"
 #include "proxy/upstream.h"
 #include "tls/session.h"
 
@@ -34,6 +38,7 @@ enum conn_state {
 	CONN_PROXY,
 	CONN_SNIFF,
 	CONN_HANDSHAKE,
+	CONN_STATUS,
 	CONN_PARKED,
 	CONN_CONNECT,
 	CONN_HTTP,
@@ -58,7 +63,9 @@ struct conn {
 
 	struct input input;
 	struct tls_session *tls;
-	struct handshake *hs; /* until the event is encoded */
+	struct handshake *hs;       /* until the event is encoded */
+	struct status_query status; /* for an OCSP answer: in STATUS, and when it is judged again */
+	struct live live;
 	uint64_t start_ns;
 	uint64_t hello_ns;   /* when the ClientHello was complete */
 	uint64_t sent_bytes; /* to the client, TLS included */
@@ -111,6 +118,11 @@ void conn_handshake_step(struct conn *c);
  * (-1: none). `detail` is static or NULL. */
 void conn_end_handshake(struct conn *c, enum peer_class class, const char *detail, int alert);
 
+/* What this connection is judged by under `service` of `snapshot` (NULL: no service was chosen). */
+struct judge conn_judge(struct conn *c, const struct service *service,
+                        const struct snapshot *snapshot);
+/* conn_handshake.c: in STATUS, the handshake's time is over: goes on without an answer. */
+void conn_status_late(struct conn *c);
 /* The class and decision stand in c->hs: record, park, then on. */
 void conn_judged(struct conn *c);
 
@@ -123,6 +135,8 @@ void connection_end_record(struct conn *c, enum close_reason reason, bool always
 /* refuse.c: the alert (or -1), SHUT_WR, then discard until FIN, 2 s or 256 KiB. */
 void conn_refuse(struct conn *c, int alert);
 void conn_refused_ready(struct conn *c);
+/* refuse.c: a live connection that is no longer good: its connection-end, the alert, and the end as above. */
+void conn_revoke(struct conn *c, int alert);
 /* refuse.c: the same without an alert; what is to be recorded has been. */
 void conn_linger(struct conn *c);
 

@@ -28,12 +28,32 @@ void conn_end_handshake(struct conn *c, enum peer_class class, const char *detai
 }
 
 /* A handshake that failed before the service was chosen presented nothing that could be judged. */
-static struct judge judge_of(const struct conn *c)
+struct judge conn_judge(struct conn *c, const struct service *service,
+                        const struct snapshot *snapshot)
 {
-	if (c->service == NULL) {
+	if (service == NULL) {
 		return (struct judge){.cache = c->shard->cache};
 	}
-	return (struct judge){c->service->trust, NULL, &c->service->policy, c->shard->cache};
+	return (struct judge){.service = service,
+	                      .trust = service->trust,
+	                      .lists = snapshot_lists(snapshot, service),
+	                      .policy = &service->policy,
+	                      .cache = c->shard->cache,
+	                      .desk = c->shard->desk,
+	                      .query = &c->status};
+}
+
+/* By the newest lists, if only those changed since it was accepted. */
+static struct judge judge_of(struct conn *c)
+{
+	if (c->snapshot != c->shard->snapshot &&
+	    snapshot_same_plan(c->snapshot, c->shard->snapshot)) {
+		snapshot_unref(&c->snapshot);
+		c->snapshot = snapshot_ref(c->shard->snapshot);
+		c->hs->policy_epoch = snapshot_epoch(c->snapshot);
+		c->hs->policy_sha256 = snapshot_sha256(c->snapshot);
+	}
+	return conn_judge(c, c->service, c->snapshot);
 }
 
 static void handshake_failed(struct conn *c)
@@ -108,17 +128,46 @@ static const struct tls_owner tls_owner = {
 	.presented = on_presented,
 };
 
+/* --- waiting for an OCSP answer --- */
+
+static void on_status(void *owner, const struct ocsp_answer *answer, const char *why)
+{
+	struct conn *c = owner;
+	struct judge judge = judge_of(c);
+	judge_answer(c->hs, &judge, answer, why);
+	conn_judged(c);
+}
+
+void conn_status_late(struct conn *c)
+{
+	status_cancel(c->shard->desk, &c->status);
+	on_status(c, NULL, "no answer within the time of a handshake");
+}
+
+static void judge(struct conn *c)
+{
+	struct judge judge = judge_of(c);
+	c->status.answered = on_status;
+	c->status.owner = c;
+	if (judge_complete(c->hs, &judge, c->tls) == JUDGE_DECIDED) {
+		conn_judged(c);
+		return;
+	}
+	c->state = CONN_STATUS;
+	conn_wait(c, 0);
+	if (input_settle(&c->input) != E_OK) {
+		conn_end_handshake(c, CLASS_INTERNAL_ERROR, "out of memory", -1);
+	}
+}
+
 /* --- the steps --- */
 
 void conn_handshake_step(struct conn *c)
 {
-	struct judge judge;
 	switch (tls_session_handshake(c->tls)) {
 	case TLS_DONE:
 		c->input.budget = UINT64_MAX; /* it bounded the handshake */
-		judge = judge_of(c);
-		judge_complete(c->hs, &judge, c->tls);
-		conn_judged(c);
+		judge(c);
 		return;
 	case TLS_AGAIN_READ:
 		conn_wait(c, EV_READ);

@@ -74,8 +74,9 @@ static struct policy policy_of(const struct link *link)
 
 static struct judge judge_of(const struct link *link, const struct policy *policy)
 {
-	return (struct judge){upstream_trust(link->upstream, link->server), NULL, policy,
-	                      link->shard->cache};
+	return (struct judge){.trust = upstream_trust(link->upstream, link->server),
+	                      .policy = policy,
+	                      .cache = link->shard->cache};
 }
 
 bool egress_would_trust(struct link *link, struct chain *chain)
@@ -165,7 +166,7 @@ void egress_drop(struct link *link)
 static bool is_told(const struct link *link)
 {
 	struct shard *s = link->shard;
-	return link->opening->check && link->snapshot == s->snapshot &&
+	return link->opening->check && snapshot_same_plan(link->snapshot, s->snapshot) &&
 	       !recall_changed(s->recall, link->upstream, link->server, link->opening->hs->class);
 }
 

@@ -96,6 +96,15 @@ void engine_publish(struct engine *e)
 	wait_for_shards(e);
 }
 
+void engine_adopt(struct engine *e, struct snapshot *snapshot)
+{
+	resolver_watch(e->resolver, snapshot);
+	snapshot_unref(&e->snapshot);
+	e->snapshot = snapshot;
+	engine_publish(e);
+	crl_store_purge(e->crls);
+}
+
 /* --- signals and timers --- */
 
 static void on_stop_signal(struct ev_loop *loop, struct ev_signal *signal, int events)
@@ -184,6 +193,7 @@ static void on_watch(struct ev_loop *loop, struct ev_timer *timer, int events)
 	(void)events;
 	struct engine *e = timer->data;
 	bool healthy = journal_healthy(e->journal);
+	renew_look(e);
 	if (!healthy && e->unhealthy_us == 0) {
 		e->unhealthy_us = clock_wall_us();
 		log_error("the journal cannot be written: connections are refused until it can");
@@ -260,6 +270,7 @@ static int make_shards(struct engine *e, const struct config *config)
 	e->shared.boot = e->boot;
 	e->shared.journal = e->journal;
 	e->shared.limits = e->limits;
+	e->shared.fetcher = e->fetcher;
 	e->shared.applied = on_applied;
 	e->shared.drained = on_drained;
 	e->shared.arg = e;
@@ -319,7 +330,12 @@ static int start_shards(struct engine *e)
 static int start(struct engine *e)
 {
 	e->epoch = 1;
-	int err = start_load(&e->snapshot, e->path, e->epoch);
+	int err = crl_store_new(&e->crls);
+	if (err != E_OK) {
+		log_error("cannot start: %s", err_text(err));
+		return err;
+	}
+	err = start_load(&e->snapshot, e->path, e->epoch, e->crls);
 	if (err != E_OK) {
 		return err;
 	}
@@ -339,9 +355,8 @@ static int start(struct engine *e)
 		return err;
 	}
 	err = limits_new(&e->limits);
-	if (err == E_OK) {
-		err = make_shards(e, config);
-	}
+	err = err == E_OK ? fetcher_start(&e->fetcher) : err;
+	err = err == E_OK ? make_shards(e, config) : err;
 	if (err != E_OK) {
 		log_error("cannot start: %s", err_text(err));
 		return err;
@@ -368,6 +383,7 @@ static int start(struct engine *e)
 static void destroy(struct engine *e)
 {
 	resolver_stop(&e->resolver);
+	fetcher_stop(&e->fetcher); /* its answers go to the shards */
 	/* Shards look at their producers, which end with the journal; the journal's thread wakes the shards. */
 	for (unsigned i = 0; i < e->shard_count; i++) {
 		shard_stop(e->shards[i]);
@@ -381,6 +397,7 @@ static void destroy(struct engine *e)
 	close_listeners(e);
 	limits_free(&e->limits);
 	snapshot_unref(&e->snapshot);
+	crl_store_free(&e->crls);
 	sem_destroy(&e->applied);
 	if (e->loop != NULL) {
 		ev_loop_destroy(e->loop);
@@ -423,6 +440,7 @@ static void settle_shards(struct engine *e)
 void engine_run(struct engine *e)
 {
 	ev_run(e->loop, 0);
+	fetcher_stop(&e->fetcher); /* its answers go to the shards */
 	settle_shards(e);
 	const struct audit_stop stop = {
 		.at_us = clock_wall_us(),

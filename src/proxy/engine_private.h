@@ -1,4 +1,4 @@
-/* Inside of the engine: shared by engine.c and reload.c. */
+/* Inside of the engine: shared by engine.c, reload.c and renew.c. */
 #pragma once
 
 #include <semaphore.h>
@@ -6,10 +6,12 @@
 
 #include <ev.h>
 
+#include "net/fetcher.h"
 #include "net/limits.h"
 #include "net/listener.h"
 #include "proxy/audit.h"
 #include "proxy/engine.h"
+#include "proxy/renew.h"
 #include "proxy/resolver.h"
 #include "proxy/shard.h"
 
@@ -27,6 +29,9 @@ struct engine {
 	struct auditor auditor;
 	struct limits *limits;
 	struct resolver *resolver;
+	struct fetcher *fetcher;
+	struct crl_store *crls;
+	struct renewal renewal;
 	struct shard_shared shared;
 	struct shard **shards;
 	unsigned shard_count;
@@ -47,5 +52,7 @@ struct engine {
 
 /* Posts snapshot and sockets to every shard and waits until each has them. */
 void engine_publish(struct engine *e);
+/* Puts a snapshot into force that was renewed from the one that is. Takes it. */
+void engine_adopt(struct engine *e, struct snapshot *snapshot);
 /* reload.c: what SIGHUP does. */
 void engine_reload(struct engine *e);

@@ -265,7 +265,8 @@ static bool request_went(const struct exchange *x)
 bool exchange_is_last(const struct exchange *x)
 {
 	const struct conn *c = x->conn;
-	return x->last || x->client_eof || c->shard->draining || c->snapshot != c->shard->snapshot;
+	return x->last || x->client_eof || c->shard->draining ||
+	       !snapshot_same_plan(c->snapshot, c->shard->snapshot);
 }
 
 enum exchange_result exchange_over(struct exchange *x)
@@ -394,6 +395,16 @@ void exchange_drain(struct exchange *x)
 {
 	if (x->state == EXCHANGE_IDLE && x->in_off == x->in.len) {
 		exchange_end(x, CLOSE_SHUTDOWN, true);
+	}
+}
+
+void exchange_renew(struct exchange *x, struct snapshot *snapshot)
+{
+	if (x->link != NULL) {
+		link_renew(x->link, snapshot);
+	}
+	if (x->own_link != NULL) {
+		link_renew(x->own_link, snapshot);
 	}
 }
 

@@ -34,6 +34,7 @@
 struct conn;
 struct link;
 struct shard;
+struct snapshot;
 
 enum exchange_state {
 	EXCHANGE_IDLE,
@@ -132,6 +133,8 @@ void exchange_client_ready(struct exchange *x, int events);
 void exchange_idle_check(struct exchange *x);
 /* Ends an idle connection; a busy one ends with its answer. */
 void exchange_drain(struct exchange *x);
+/* Its links hold on to this snapshot from now on, which has the same plan. */
+void exchange_renew(struct exchange *x, struct snapshot *snapshot);
 /* Every 100 ms while there are busy ones: looks at the deadlines. */
 void exchange_tick(struct shard *s);
 

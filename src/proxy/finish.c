@@ -12,6 +12,9 @@
 
 static void release(struct conn *c)
 {
+	if (c->allowed) {
+		live_begin(c, c->hs);
+	}
 	chain_unref(&c->hs->chain);
 	verdict_unref(&c->hs->verdict);
 	free(c->hs);

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "peer/classify.h"
+#include "peer/ocsp.h"
 #include "policy/decide.h"
 
 static int64_t now_s(void)
@@ -15,7 +16,8 @@ static int64_t now_s(void)
 static bool look_up(struct handshake *hs, const struct judge *judge)
 {
 	uint64_t before_ns = clock_mono_ns();
-	int err = peer_cache_judge(judge->cache, &hs->verdict, judge->trust, judge->lists, hs->chain, now_s());
+	int err = peer_cache_judge(judge->cache, &hs->verdict, judge->trust, judge->lists,
+	                           hs->chain, now_s());
 	hs->verify_us = (int64_t)((clock_mono_ns() - before_ns) / 1000);
 	return err == E_OK;
 }
@@ -26,21 +28,77 @@ void judge_end(struct handshake *hs, enum peer_class class, const char *detail)
 	if (hs->chain != NULL) {
 		(void)chain_parse(hs->chain);
 	}
+	verdict_unref(
+		&hs->verdict); /* one that waited for an answer, and is not the word of this event */
 	policy_end(hs, class, detail);
 }
 
-void judge_complete(struct handshake *hs, const struct judge *judge, const struct tls_session *tls)
+static bool lets_in(const struct handshake *hs)
+{
+	return hs->decision != DECISION_DENY && hs->decision != DECISION_QUARANTINE;
+}
+
+/* Only about those who would get in otherwise, so that no stranger makes us ask; and only where there is an issuer who could answer. */
+static bool wants_answer(const struct handshake *hs, const struct judge *judge, struct slice *issuer)
+{
+	if (judge->desk == NULL || !hs->presented || !lets_in(hs) ||
+	    judge->service->config->client.ocsp.mode == REVOCATION_OFF) {
+		return false;
+	}
+	*issuer = ocsp_issuer(hs->verdict, judge->trust, hs->chain);
+	return issuer->len > 0;
+}
+
+enum judge_step judge_presented(struct handshake *hs, const struct judge *judge)
+{
+	if (hs->presented && !look_up(hs, judge)) {
+		judge_end(hs, CLASS_INTERNAL_ERROR, "out of memory");
+		return JUDGE_DECIDED;
+	}
+	policy_decide(hs, judge->policy, now_s());
+	struct slice issuer;
+	if (!wants_answer(hs, judge, &issuer)) {
+		return JUDGE_DECIDED;
+	}
+	struct ocsp_answer answer;
+	const char *why = NULL;
+	int err = status_ask(judge->desk, judge->service, hs->chain->certs[0].der, issuer, now_s(),
+	                     judge->query, &answer, &why);
+	if (err == E_AGAIN) {
+		return JUDGE_WAITS;
+	}
+	judge_answer(hs, judge, err == E_OK ? &answer : NULL, why);
+	return JUDGE_DECIDED;
+}
+
+void judge_answer(struct handshake *hs, const struct judge *judge, const struct ocsp_answer *answer,
+                  const char *why)
+{
+	enum revocation_mode mode = judge->service->config->client.ocsp.mode;
+	/* The policy, and so the verdict without it, may have changed since it was asked for. */
+	if (hs->verdict == NULL || !lets_in(hs) || mode == REVOCATION_OFF) {
+		return;
+	}
+	struct verdict *verdict = NULL;
+	bool hard = mode == REVOCATION_HARD;
+	if (ocsp_verdict(&verdict, hs->verdict, answer, hard, why, now_s()) != E_OK) {
+		judge_end(hs, CLASS_INTERNAL_ERROR, "out of memory");
+		return;
+	}
+	verdict_unref(&hs->verdict);
+	hs->verdict = verdict;
+	policy_decide(hs, judge->policy, now_s());
+}
+
+enum judge_step judge_complete(struct handshake *hs, const struct judge *judge,
+                               const struct tls_session *tls)
 {
 	if (hs->presented) {
 		/* A completed handshake with a certificate has its CertificateVerify checked: GnuTLS sees to it, and we look. */
 		BUG_IF(!tls_session_possession_proven(tls));
 		hs->possession = POSSESSION_PROVEN;
-		if (!look_up(hs, judge)) {
-			judge_end(hs, CLASS_INTERNAL_ERROR, "out of memory");
-			return;
-		}
 	}
-	policy_decide(hs, judge->policy, now_s());
+	return judge_presented(hs, judge);
 }
 
 /* A leaf that nobody can prove anything with: malformed, or of a kind that TLS does not know. The verdict is kept then. */

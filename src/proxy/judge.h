@@ -10,14 +10,24 @@
 #include "peer/lists.h"
 #include "peer/trust.h"
 #include "policy/decide.h"
+#include "proxy/service.h"
+#include "proxy/status.h"
 #include "tls/session.h"
 
 /* What a peer is judged by. */
 struct judge {
+	const struct service *service; /* with `desk` */
 	const struct trust *trust;
 	const struct lists *lists; /* of this trust; NULL: none */
 	const struct policy *policy;
 	struct peer_cache *cache;
+	struct status_desk *desk;   /* asks for OCSP answers; NULL: nobody does */
+	struct status_query *query; /* with `desk`: waits for one */
+};
+
+enum judge_step {
+	JUDGE_DECIDED,
+	JUDGE_WAITS /* the query's `answered` will be called: then judge_answer() */
 };
 
 struct judged {
@@ -27,9 +37,15 @@ struct judged {
 	int alert; /* that fits; -1: none */
 };
 
+/* Possession is proven: judges hs->chain, if there is one, and decides. Whom that lets in is asked about where the service wants an OCSP answer. */
+enum judge_step judge_presented(struct handshake *hs, const struct judge *judge);
+/* The answer is there, or none is to be had (NULL, and why): decides. `judge` is as of now. */
+void judge_answer(struct handshake *hs, const struct judge *judge, const struct ocsp_answer *answer,
+                  const char *why);
 /* The handshake is complete: judge what was presented, decide. On a resumed session to a server that is the chain of the
  * handshake it goes back to: the caller has put it there. */
-void judge_complete(struct handshake *hs, const struct judge *judge, const struct tls_session *tls);
+enum judge_step judge_complete(struct handshake *hs, const struct judge *judge,
+                               const struct tls_session *tls);
 /* It failed: why? Certificates that GnuTLS could not work with, and failed proofs, are judged and denied here. */
 struct judged judge_failure(struct handshake *hs, const struct judge *judge,
                             const struct tls_session *tls);

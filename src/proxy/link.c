@@ -59,7 +59,8 @@ void link_keep_tickets(struct link *link)
 			buf_release(&session.data);
 			break;
 		}
-		if (link->snapshot != link->shard->snapshot || session.data.err != E_OK) {
+		if (!snapshot_same_plan(link->snapshot, link->shard->snapshot) ||
+		    session.data.err != E_OK) {
 			buf_release(&session.data);
 			chain_unref(&link->chain);
 			break;
@@ -418,6 +419,12 @@ void link_free(struct link *link, bool abort)
 	}
 	snapshot_unref(&link->snapshot);
 	free(link);
+}
+
+void link_renew(struct link *link, struct snapshot *snapshot)
+{
+	snapshot_unref(&link->snapshot);
+	link->snapshot = snapshot_ref(snapshot);
 }
 
 void link_close(struct link **link, bool abort)

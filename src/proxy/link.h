@@ -73,6 +73,8 @@ enum link_io link_shut(struct link *link);
 bool link_quiet(struct link *link);
 struct upstream *link_upstream(const struct link *link);
 size_t link_server(const struct link *link);
+/* A snapshot with the same plan took the place of the link's: holds on to that one from now on. */
+void link_renew(struct link *link, struct snapshot *snapshot);
 /* Takes *link and leaves NULL there; NULL is fine. `abort`: with a reset, as something that was cut off. */
 void link_close(struct link **link, bool abort);
 /* The same, because its owner has waited long enough: a handshake that is not over ends with class timeout. */

@@ -171,7 +171,9 @@ static void use_session(struct link *link, bool good)
 	struct link_opening *opening = link->opening;
 	struct shard *s = link->shard;
 	const struct handshake *hs = opening->hs;
-	if (link->snapshot != s->snapshot) { /* its tickets would outlive what they were given under */
+	if (!snapshot_same_plan(
+		    link->snapshot,
+		    s->snapshot)) { /* its tickets would outlive what they were given under */
 		return;
 	}
 	if (!good) {
@@ -239,7 +241,7 @@ static void offer_session(struct link *link)
 {
 	struct shard *s = link->shard;
 	struct recall_session *offered = &link->opening->offered;
-	if (link->snapshot != s->snapshot ||
+	if (!snapshot_same_plan(link->snapshot, s->snapshot) ||
 	    !recall_take(s->recall, link->upstream, link->server, offered)) {
 		return;
 	}

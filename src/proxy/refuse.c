@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 
 #include "proxy/conn.h"
+#include "proxy/exchange.h"
 #include "proxy/shard.h"
 
 #define DISCARD_MS 2000
@@ -18,6 +19,19 @@ void conn_refuse(struct conn *c, int alert)
 		return;
 	}
 	conn_linger(c);
+}
+
+void conn_revoke(struct conn *c, int alert)
+{
+	if (c->http != NULL) {
+		exchange_record(c->http, false);
+	}
+	connection_end_record(c, CLOSE_REVOKED, false);
+	/* What is under way must not look complete to the back end. */
+	relay_release(&c->relay, c->shard->loop, true);
+	exchange_free(&c->http);
+	shard_unpark(c->shard, &c->park);
+	conn_refuse(c, alert);
 }
 
 void conn_linger(struct conn *c)

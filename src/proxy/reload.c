@@ -74,7 +74,7 @@ void engine_reload(struct engine *e)
 		return;
 	}
 	/* Each try has its own number, as one may be on record that came to nothing. */
-	if (start_load(&snapshot, e->path, ++e->epoch) != E_OK) {
+	if (start_load(&snapshot, e->path, ++e->epoch, e->crls) != E_OK) {
 		log_error("the reload is refused: %s has errors; the configuration of before stays "
 		          "in force",
 		          e->path);
@@ -105,6 +105,8 @@ void engine_reload(struct engine *e)
 		goto drop;
 	}
 	swap(e, snapshot, listeners, kept);
+	crl_store_purge(e->crls);
+	renew_mark(e);
 	atomic_store(&e->shared.connections_max, start_raise_descriptors(snapshot_config(snapshot)));
 	log_info("reloaded %s: configuration %llu is in force", e->path,
 	         (unsigned long long)snapshot_epoch(snapshot));

@@ -178,6 +178,14 @@ void resolver_watch(struct resolver *r, struct snapshot *snapshot)
 	pthread_mutex_lock(&r->lock);
 	struct snapshot *old = r->snapshot;
 	uint64_t *old_due_ns = r->due_ns;
+	if (old != NULL && snapshot_same_plan(old, snapshot)) {
+		/* The same back ends: what is under way and what is due stays. */
+		r->snapshot = snapshot_ref(snapshot);
+		pthread_mutex_unlock(&r->lock);
+		free(due_ns);
+		snapshot_unref(&old);
+		return;
+	}
 	r->snapshot = snapshot_ref(snapshot);
 	r->due_ns = due_ns;
 	r->generation++;

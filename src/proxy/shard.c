@@ -82,8 +82,33 @@ static void start_checks(struct shard *s)
 	}
 }
 
+/* The rest of what makes a snapshot the one in force. Takes it. */
+static void adopt(struct shard *s, struct snapshot *snapshot)
+{
+	snapshot_unref(&s->snapshot);
+	s->snapshot = snapshot;
+	s->source = *s->shared->source;
+	s->source.labels = snapshot_labels(snapshot);
+}
+
+/* Only lists changed: sockets, back ends and everything else stay. */
+static void renew(struct shard *s, struct shard_config *config)
+{
+	adopt(s, config->snapshot);
+	free(config);
+	if (s->checks != NULL) {
+		checks_renew(s->checks, s->snapshot);
+	}
+	live_policy_changed(s, "list");
+	s->shared->applied(s->shared->arg);
+}
+
 static void configure(struct shard *s, struct shard_config *config)
 {
+	if (s->snapshot != NULL && snapshot_same_plan(s->snapshot, config->snapshot)) {
+		renew(s, config);
+		return;
+	}
 	struct acceptor **acceptors = calloc(config->listener_count + 1, sizeof(struct acceptor *));
 	BUG_IF(acceptors == NULL); /* start or reload: a few pointers */
 	for (unsigned i = 0; i < config->listener_count && !s->draining; i++) {
@@ -112,12 +137,10 @@ static void configure(struct shard *s, struct shard_config *config)
 	checks_free(&s->checks);
 	pool_clear(s->pool); /* to the back ends of the old one */
 	recall_clear(s->recall);
-	snapshot_unref(&s->snapshot);
-	s->snapshot = config->snapshot;
-	s->source = *s->shared->source;
-	s->source.labels = snapshot_labels(s->snapshot);
+	adopt(s, config->snapshot);
 	free(config);
 	start_checks(s);
+	live_policy_changed(s, "policy");
 	s->shared->applied(s->shared->arg);
 }
 
@@ -267,6 +290,7 @@ static void on_message(void *arg, struct queue_node *node)
 		drain(s, letter->deadline_ms);
 		break;
 	case LETTER_STOP:
+		live_stop(s);
 		checks_free(&s->checks);
 		worker_leave(s->worker);
 		break;
@@ -324,9 +348,14 @@ int shard_new(struct shard **out, unsigned index, const struct shard_shared *sha
 	s->deadline.data = s;
 	ev_timer_init(&s->tick, on_tick, 0, 0);
 	s->tick.data = s;
-	err = pool_new(&s->pool, s->loop);
+	live_start(s);
+	err = status_desk_new(&s->desk, s, shared->fetcher);
 	if (err != E_OK) {
 		goto free_worker;
+	}
+	err = pool_new(&s->pool, s->loop);
+	if (err != E_OK) {
+		goto free_desk;
 	}
 	err = journal_producer_new(shared->journal, &s->producer, wake, s);
 	if (err != E_OK) {
@@ -337,6 +366,8 @@ int shard_new(struct shard **out, unsigned index, const struct shard_shared *sha
 
 free_pool:
 	pool_free(&s->pool);
+free_desk:
+	status_desk_free(&s->desk);
 free_worker:
 	worker_free(&s->worker);
 free_recall:
@@ -399,6 +430,7 @@ void shard_free(struct shard **shard)
 	pool_free(&s->pool);
 	links_end_lingering(s);
 	recall_free(&s->recall);
+	status_desk_free(&s->desk);
 	worker_free(&s->worker);
 	peer_cache_free(&s->cache);
 	snapshot_unref(&s->snapshot);

@@ -20,6 +20,7 @@
 #include "net/listener.h"
 #include "net/worker.h"
 #include "peer/cache.h"
+#include "proxy/live.h"
 #include "proxy/parked.h"
 #include "proxy/snapshot.h"
 
@@ -32,6 +33,8 @@ struct link;
 struct recall;
 struct exchange;
 struct pool;
+struct fetcher;
+struct status_desk;
 
 /* What every shard needs and none owns. Constant after start but for one number. */
 struct shard_shared {
@@ -39,6 +42,7 @@ struct shard_shared {
 	const char *boot;
 	struct journal *journal;
 	struct limits *limits;
+	struct fetcher *fetcher;
 	_Atomic uint64_t connections_max; /* that the descriptors allow; main changes it at a reload */
 	void (*applied)(
 		void *arg); /* called by each shard, from its thread, when it has taken a configuration, or
@@ -82,6 +86,9 @@ struct shard {
 	struct parked *parked_first, *parked_last; /* by ticket */
 	struct exchange *busy; /* those that wait for somebody; looked at by `tick` */
 	struct ev_timer tick;
+	struct status_desk *desk; /* OCSP answers */
+	struct live_sweep sweep;
+	struct ev_timer live_look, live_slice;
 	struct checks *checks; /* of the first worker alone; NULL */
 	struct pool *pool;     /* links that wait for their next request */
 

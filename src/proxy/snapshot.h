@@ -1,4 +1,5 @@
-/* One configuration, compiled: services with their credentials, trust and policy, and per listener who serves which name.
+/* The policy in force: one configuration, compiled (services with their credentials and trust, and per listener who serves which
+ * name), and the lists as they were when it was made. When a CRL or a list changes, a new one takes its place that shares all else.
  *
  * Built by the main thread, immutable, counted by its connections. `check` builds one to see whether it can be built. */
 #pragma once
@@ -12,6 +13,8 @@
 #include "config/config.h"
 #include "event/event.h"
 #include "http/identity.h"
+#include "peer/crl_store.h"
+#include "peer/lists.h"
 #include "proxy/service.h"
 
 struct networks;
@@ -33,8 +36,18 @@ struct listener_routes {
 
 struct snapshot;
 
-/* Compiles `config` and takes it (*config becomes NULL, on failure too). Every problem goes to `diag`; E_INVALID if one is an error. */
-int snapshot_build(struct snapshot **out, struct config **config, uint64_t epoch, struct diag *diag);
+/* Compiles `config` and takes it (*config becomes NULL, on failure too), and reads its lists through `store` (NULL: by
+ * itself). Every problem goes to `diag`; E_INVALID if one is an error. Main thread. */
+int snapshot_build(struct snapshot **out, struct config **config, uint64_t epoch,
+                   struct crl_store *store, struct diag *diag);
+/* The same configuration with its lists read anew. A service whose files cannot be read keeps those of `old`: the reasons are errors
+ * in `diag`, and no failure. E_END: no list changed; E_NOMEM, E_IO. Main thread. */
+int snapshot_renew(struct snapshot **out, const struct snapshot *old, uint64_t epoch,
+                   struct crl_store *store, struct diag *diag);
+/* They differ in lists alone, if at all: one was renewed from the other. */
+bool snapshot_same_plan(const struct snapshot *a, const struct snapshot *b);
+/* Where fetched CRLs are kept: STATE/crl. The caller's to free; NULL: out of memory. */
+char *snapshot_crl_folder(const struct config *config);
 /* Any thread; the count is atomic. */
 struct snapshot *snapshot_ref(struct snapshot *s);
 void snapshot_unref(struct snapshot **s);
@@ -56,6 +69,11 @@ const struct service *snapshot_upstream_service(const struct snapshot *s, size_t
 struct slice snapshot_labels(const struct snapshot *s);
 /* What was read, for audit.config. */
 const struct audit_file *snapshot_files(const struct snapshot *s, size_t *count);
+
+size_t snapshot_service_count(const struct snapshot *s);
+const struct service *snapshot_service(const struct snapshot *s, size_t i);
+/* What changes of this service's trust; `service` is one of this snapshot's, or of one with the same plan. */
+const struct lists *snapshot_lists(const struct snapshot *s, const struct service *service);
 
 /* The service for a server name on listener i: case-folded, exact before one-label wildcard, else the default.
  * name.len 0: none was sent. NULL: nobody takes it. */

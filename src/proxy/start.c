@@ -33,7 +33,7 @@ void start_log_diag(const struct diag *diag)
 	}
 }
 
-int start_load(struct snapshot **out, const char *path, uint64_t epoch)
+int start_load(struct snapshot **out, const char *path, uint64_t epoch, struct crl_store *store)
 {
 	struct diag diag;
 	diag_init(&diag);
@@ -41,7 +41,7 @@ int start_load(struct snapshot **out, const char *path, uint64_t epoch)
 	int err = config_load(&config, path, &diag);
 	if (err == E_OK) {
 		config_check_permissions(config, &diag);
-		err = snapshot_build(out, &config, epoch, &diag);
+		err = snapshot_build(out, &config, epoch, store, &diag);
 	}
 	if (err == E_NOMEM && diag.errors == 0) {
 		log_error("out of memory while reading %s", path);

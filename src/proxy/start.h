@@ -12,7 +12,7 @@
 /* Each item as a log line. */
 void start_log_diag(const struct diag *diag);
 /* Reads, checks and compiles `path`; prints errors and warnings. */
-int start_load(struct snapshot **out, const char *path, uint64_t epoch);
+int start_load(struct snapshot **out, const char *path, uint64_t epoch, struct crl_store *store);
 /* A socket for every listener of `snapshot`; one of `old` where the address stays, then kept[j] is set. */
 int start_listen(struct listener ***out, const struct snapshot *snapshot, struct listener **old,
                  size_t old_count, bool *kept, unsigned workers);

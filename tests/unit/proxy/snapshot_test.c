@@ -91,7 +91,7 @@ static void build(void)
 	struct config *config = NULL;
 	int err = config_parse(&config, "test.yaml", config_text, (size_t)len, &diag);
 	if (err == E_OK) {
-		err = snapshot_build(&snapshot, &config, 7, &diag);
+		err = snapshot_build(&snapshot, &config, 7, NULL, &diag);
 	}
 	if (err != E_OK) {
 		diag_print(&diag, stderr);
