@@ -6,11 +6,13 @@
 #include <gnutls/gnutls.h>
 
 #include "base/err.h"
+#include "tls/ja.h"
 
 /* IANA TLS ExtensionType values. */
 enum {
 	EXT_SERVER_NAME = 0,
 	EXT_SUPPORTED_GROUPS = 10,
+	EXT_POINT_FORMATS = 11,
 	EXT_SIGNATURE_ALGORITHMS = 13,
 	EXT_ALPN = 16,
 	EXT_SUPPORTED_VERSIONS = 43,
@@ -19,19 +21,15 @@ enum {
 struct parse {
 	struct hello *hello;
 	struct hello_offer *offer;
-	unsigned seen; /* bit per extension above: a second one is a protocol error (RFC 8446 4.2) */
+	struct ja_hello ja;
+	bool whole; /* ja.extensions is the rest of the message */
+	unsigned seen; /* bit per extension that is judged: a second one is a protocol error (RFC 8446 4.2) */
 	bool failed;
 };
 
 static uint16_t read_u16(const uint8_t *p)
 {
 	return (uint16_t)(p[0] << 8 | p[1]);
-}
-
-/* RFC 8701: 0x0a0a, 0x1a1a, ... are there to keep us from failing on the unknown. */
-static bool is_grease(uint16_t value)
-{
-	return (value & 0x0f0f) == 0x0a0a && value >> 8 == (value & 0xff);
 }
 
 /* RFC 6066 3: one host_name at most. What GnuTLS would take for the name must be what we take. */
@@ -75,7 +73,7 @@ static bool parse_versions(struct hello *hello, const uint8_t *p, size_t len)
 	hello->version_count = 0;
 	for (size_t i = 1; i + 1 < len; i += 2) {
 		uint16_t version = read_u16(p + i);
-		if (!is_grease(version) && hello->version_count < HELLO_VERSIONS_MAX) {
+		if (!ja_is_grease(version) && hello->version_count < HELLO_VERSIONS_MAX) {
 			hello->versions[hello->version_count++] = version;
 		}
 	}
@@ -134,6 +132,7 @@ static int on_extension(void *arg, unsigned id, const unsigned char *data, unsig
 	case EXT_SUPPORTED_VERSIONS:
 		good = parse_versions(parse->hello, data, len);
 		parse->offer->has_versions = true;
+		parse->ja.versions = good ? slice_of(data + 1, len - 1) : (struct slice){0};
 		break;
 	case EXT_ALPN:
 		good = parse_alpn(parse->hello, data, len);
@@ -145,6 +144,13 @@ static int on_extension(void *arg, unsigned id, const unsigned char *data, unsig
 	case EXT_SIGNATURE_ALGORITHMS:
 		good = parse_u16_list(&parse->offer->signatures, data, len);
 		break;
+	case EXT_POINT_FORMATS:
+		/* RFC 8422 5.1.2. What is wrong with it is for GnuTLS to find: it is of no use here
+		 * but as evidence. */
+		if (len > 0 && data[0] == len - 1) {
+			parse->ja.formats = slice_of(data + 1, len - 1);
+		}
+		break;
 	default:
 		break;
 	}
@@ -152,9 +158,29 @@ static int on_extension(void *arg, unsigned id, const unsigned char *data, unsig
 	return parse->failed ? GNUTLS_E_UNEXPECTED_PACKET_LENGTH : 0;
 }
 
-/* RFC 8446 4.1.2: what stands before the extensions. */
-static bool parse_fixed_part(struct hello *hello, struct hello_offer *offer, struct slice body)
+/* What stands behind the suites (RFC 8446 4.1.2). False: not what it should be, in a message that
+ * GnuTLS may take all the same. */
+static bool find_extensions(struct slice *extensions, struct slice rest)
 {
+	size_t methods = rest.len > 0 ? rest.data[0] : 0;
+	if (rest.len < 1 + methods) {
+		return false;
+	}
+	rest = slice_of(rest.data + 1 + methods, rest.len - 1 - methods);
+	if (rest.len == 0) {
+		return true;
+	}
+	if (rest.len < 2 || read_u16(rest.data) != rest.len - 2) {
+		return false;
+	}
+	*extensions = slice_of(rest.data + 2, rest.len - 2);
+	return true;
+}
+
+/* RFC 8446 4.1.2: what stands before the extensions. */
+static bool parse_fixed_part(struct parse *parse, struct slice body)
+{
+	struct hello *hello = parse->hello;
 	const size_t random_end = 2 + 32;
 	if (body.len < random_end + 1) {
 		return false;
@@ -170,9 +196,27 @@ static bool parse_fixed_part(struct hello *hello, struct hello_offer *offer, str
 	if (suites == 0 || suites % 2 != 0 || body.len - at < suites) {
 		return false;
 	}
-	offer->suites = slice_of(body.data + at, suites);
+	parse->offer->suites = slice_of(body.data + at, suites);
 	hello->cipher_count = (uint16_t)(suites / 2);
+	at += suites;
+	parse->whole =
+		find_extensions(&parse->ja.extensions, slice_of(body.data + at, body.len - at));
 	return true;
+}
+
+/* Of whole, well-formed hellos alone: half of one has the fingerprint of no client. */
+static void take_fingerprints(struct parse *parse)
+{
+	if (!parse->whole) {
+		return;
+	}
+	struct ja_hello *ja = &parse->ja;
+	ja->suites = parse->offer->suites;
+	ja->groups = parse->offer->groups;
+	ja->signatures = parse->offer->signatures;
+	ja->alpn = parse->offer->alpn;
+	ja3(parse->hello->ja3, ja);
+	ja4(parse->hello->ja4, ja);
 }
 
 static void hash_message(uint8_t out[32], struct slice body)
@@ -196,9 +240,10 @@ int hello_parse(struct hello *hello, struct hello_offer *offer, struct slice bod
 	hash_message(hello->sha256, body);
 	hello->seen = true;
 	struct parse parse = {.hello = hello, .offer = offer};
-	if (!parse_fixed_part(hello, offer, body)) {
+	if (!parse_fixed_part(&parse, body)) {
 		return E_INVALID;
 	}
+	parse.ja.version = hello->versions[0];
 	gnutls_datum_t message = {(unsigned char *)body.data, (unsigned)body.len};
 	int ret = gnutls_ext_raw_parse(&parse, on_extension, &message,
 	                               GNUTLS_EXT_RAW_FLAG_TLS_CLIENT_HELLO);
@@ -206,5 +251,6 @@ int hello_parse(struct hello *hello, struct hello_offer *offer, struct slice bod
 	if (parse.failed || (ret < 0 && ret != GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE)) {
 		return E_INVALID;
 	}
+	take_fingerprints(&parse);
 	return E_OK;
 }
