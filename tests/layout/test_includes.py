@@ -44,8 +44,9 @@ LIBRARIES = {
     "libfyaml.h": ["config"],
     "jansson.h": ["cmd", "query"],
     "ev.h": ["net", "proxy", "cmd"],
+    "curl/": ["net"],
 }
-LIBRARY = re.compile(r"gnutls/|openssl/|libfyaml|jansson|ev\.h$|ev\+\+")
+LIBRARY = re.compile(r"gnutls/|openssl/|libfyaml|jansson|curl/|ev\.h$|ev\+\+")
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(?:"([^"]*)"|<([^>]*)>|(\S.*))', re.MULTILINE)
 COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
@@ -116,6 +117,7 @@ class Includes(unittest.TestCase):
             ("query", '#include "proxy/snapshot.h"\n'),
             ("net", "#include <libfyaml.h>\n"),
             ("peer", "#include <openssl/x509.h>\n"),
+            ("proxy", "#include <curl/curl.h>\n"),
             ("proxy", "static gnutls_session_t session;\n"),
             ("base", '#include "buf.h"\n'),
             ("base", '#include "../config/config.h"\n'),
