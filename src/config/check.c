@@ -5,7 +5,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/err.h"
 #include "config/quote.h"
 #include "config/routes.h"
@@ -58,6 +57,10 @@ int check_computed(struct config *config, struct diag *diag)
 		if (client->ca_names_at.line == 0) {
 			client->ca_names = client->verify != VERIFY_PASSTHROUGH;
 		}
+		if (client->revocation_at.line == 0) {
+			client->revocation =
+				check_has_crls(client) ? REVOCATION_HARD : REVOCATION_OFF;
+		}
 		struct config_service *service = &config->services[i];
 		if (err == E_OK && service->mode == MODE_HTTP && service->tls.alpn.at.line == 0) {
 			err = default_alpn(&service->tls.alpn);
@@ -74,91 +77,6 @@ static void check_user(const struct config *config, struct diag *diag)
 	if (getpwnam(config->user.text) == NULL) {
 		diag_error(diag, config->path, config->user.at,
 		           "user: there is no user %s on this machine", config->user.text);
-	}
-}
-
-static void check_tolerate(const struct config *config, const struct config_client *client,
-                           struct diag *diag)
-{
-	const struct config_tolerate *tolerate = &client->tolerate;
-	if (tolerate->mode == TOLERATE_NONE) {
-		return;
-	}
-	if (config->zero_tolerance) {
-		diag_error(diag, config->path, tolerate->at,
-		           "tolerate is refused: the file says zero_tolerance: true");
-		return;
-	}
-	if (client->verify_at.line != 0 && client->verify == VERIFY_NONE) {
-		diag_warn(diag, config->path, tolerate->at,
-		          "tolerate does nothing beside verify: none");
-		return;
-	}
-	if (tolerate->mode == TOLERATE_ALL) {
-		diag_warn(diag, config->path, tolerate->at,
-		          "tolerate: all lets in whoever holds any certificate, such as a "
-		          "self-signed one");
-	}
-	int64_t now_s = clock_wall_us() / 1000000;
-	for (size_t i = 0; i < tolerate->count; i++) {
-		const struct config_tolerate_item *item = &tolerate->items[i];
-		/* 0: what was given is no date, which is an error already. */
-		if (item->name.text != NULL && item->until_s > 0 && item->until_s <= now_s) {
-			char date[VALUE_TEXT_MAX];
-			diag_warn(diag, config->path, item->name.at,
-			          "tolerate: %s has ended on %s, and is not tolerated any more",
-			          item->name.text, value_print_date(date, item->until_s));
-		}
-	}
-}
-
-static bool has_closed_route(const struct config_service *service)
-{
-	for (size_t i = 0; i < service->route_count; i++) {
-		if (service->routes[i].require == REQUIRE_VERIFIED) {
-			return true;
-		}
-	}
-	return false;
-}
-
-static void check_client(const struct config *config, const struct config_service *service,
-                         struct diag *diag)
-{
-	const struct config_client *client = &service->client;
-	check_tolerate(config, client, diag);
-	if (client->verify_at.line == 0) {
-		return;
-	}
-	bool has_ca = client->ca.at.line != 0;
-	switch (client->verify) {
-	case VERIFY_NONE:
-		/* An error, no warning: whoever names a CA believes that clients are checked against it. */
-		if (has_ca) {
-			diag_error(
-				diag, config->path, client->ca.at,
-				"ca beside verify: none: nobody would be asked for a certificate");
-		}
-		return;
-	case VERIFY_OPTIONAL:
-	case VERIFY_REQUIRED:
-		if (!has_ca) {
-			diag_error(diag, config->path, client->verify_at,
-			           "verify: %s needs a ca to verify with",
-			           client->verify == VERIFY_OPTIONAL ? "optional" : "required");
-		}
-		return;
-	case VERIFY_PASSTHROUGH:
-		if (config->zero_tolerance) {
-			diag_error(diag, config->path, client->verify_at,
-			           "verify: passthrough is refused: the file says zero_tolerance: "
-			           "true");
-		} else if (!has_closed_route(service)) {
-			diag_warn(diag, config->path, client->verify_at,
-			          "verify: passthrough, and nothing else denies: everybody gets "
-			          "in, with or without a certificate");
-		}
-		return;
 	}
 }
 

@@ -94,6 +94,7 @@ struct config_crl_fetch {
 struct config_ocsp {
 	struct mark at;               /* line 0: not given */
 	enum revocation_mode mode;    /* default off */
+	struct mark mode_at;          /* line 0: not given */
 	struct config_text responder; /* absolute http or https URL; NULL: none */
 	struct config_texts
 		aia; /* URL prefixes: what the certificate's AIA names is asked if it begins with one; empty: never */

@@ -287,6 +287,10 @@ static const struct {
 	[FORMAT_ROUTE_HOST] = {format_route_host, "host name, or `*.` and the rest of one",
                                "^(\\*\\.)?[A-Za-z0-9.-]+$"},
 	[FORMAT_URL] = {format_url, "`http://` or `https://` URL", "^https?://[^ ]+$"},
+	[FORMAT_FETCH] = {format_fetch, "`http://` or `https://` URL",
+                          "^https?://[^ #@/?]+([/?][^ #]*)?$"},
+	[FORMAT_FETCH_PREFIX] = {format_fetch_prefix, "beginning of a URL, at least `https://HOST/`",
+                                 "^https?://[^ #@/?]+/[^ #]*$"},
 	[FORMAT_PURPOSE] = {check_purpose, "`clientAuth`, `any` or an OID",
                             "^(clientAuth|any|[0-2](\\.[0-9]+)+)$"},
 };

@@ -19,3 +19,5 @@ const char *format_target(char *text);
 const char *format_authority(char *text);
 const char *format_route_host(char *text);
 const char *format_url(char *text);
+const char *format_fetch(char *text);
+const char *format_fetch_prefix(char *text);

@@ -156,29 +156,82 @@ const char *format_route_host(char *text)
 	return format_host(strncmp(text, "*.", 2) == 0 ? text + 2 : text);
 }
 
-const char *format_url(char *text)
+/* The length of the scheme with its slashes; 0: it is none of ours. */
+static size_t scheme_len(const char *text)
 {
-	size_t scheme = strncmp(text, "https://", 8) == 0  ? 8
-	                : strncmp(text, "http://", 7) == 0 ? 7
-	                                                   : 0;
+	return strncmp(text, "https://", 8) == 0 ? 8 : strncmp(text, "http://", 7) == 0 ? 7 : 0;
+}
+
+/* Copies the authority of a URL, and leads to what stands behind it. */
+static const char *split_url(char *text, char authority[static 300], char **rest)
+{
+	size_t scheme = scheme_len(text);
 	if (scheme == 0) {
 		return "does not begin with http:// or https://";
 	}
-	char authority[300];
 	size_t len = strcspn(text + scheme, "/?#");
-	if (len >= sizeof(authority)) {
+	if (len >= 300) {
 		return "has a host that is too long";
 	}
-	snprintf(authority, sizeof(authority), "%.*s", (int)len, text + scheme);
-	const char *why = format_authority(authority);
-	if (why != NULL) {
-		return why;
-	}
-	/* It becomes the value of a Location header as it stands. */
-	for (const char *p = text + scheme + len; *p != '\0'; p++) {
+	snprintf(authority, 300, "%.*s", (int)len, text + scheme);
+	*rest = text + scheme + len;
+	return NULL;
+}
+
+/* RFC 3986 2 */
+static const char *check_url_rest(const char *rest)
+{
+	for (const char *p = rest; *p != '\0'; p++) {
 		if (*p <= ' ' || *p > '~' || strchr("\"<>\\^`{|}", *p) != NULL) {
 			return "has a character that no URL may have";
 		}
+	}
+	return NULL;
+}
+
+/* It becomes the value of a Location header as it stands. */
+const char *format_url(char *text)
+{
+	char authority[300], *rest;
+	const char *why = split_url(text, authority, &rest);
+	if (why == NULL) {
+		why = format_authority(authority);
+	}
+	return why != NULL ? why : check_url_rest(rest);
+}
+
+const char *format_fetch(char *text)
+{
+	char authority[300], *rest;
+	const char *why = split_url(text, authority, &rest);
+	if (why != NULL) {
+		return why;
+	}
+	/* RFC 3986 3.2.1: the file is read by many, and goes into the record. */
+	if (strchr(authority, '@') != NULL) {
+		return "has credentials, and the configuration is no place for them";
+	}
+	why = format_authority(authority);
+	if (why != NULL) {
+		return why;
+	}
+	/* RFC 3986 3.5: never sent, so whoever wrote it expects something else. */
+	if (strchr(rest, '#') != NULL) {
+		return "has a fragment, which is never sent";
+	}
+	memcpy(rest - strlen(authority), authority, strlen(authority));
+	return check_url_rest(rest);
+}
+
+const char *format_fetch_prefix(char *text)
+{
+	const char *why = format_fetch(text);
+	if (why != NULL) {
+		return why;
+	}
+	/* `http://ca.example` would be the beginning of `http://ca.example.evil.test/`, too. */
+	if (text[scheme_len(text) + strcspn(text + scheme_len(text), "/?")] != '/') {
+		return "has no / behind its host: it would fit other hosts, too";
 	}
 	return NULL;
 }

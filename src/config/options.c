@@ -14,7 +14,6 @@
 	 .offset = offsetof(owner, member), \
 	 .size = MEMBER_SIZE(owner, member), \
 	 __VA_ARGS__},
-#define UNSTORED(path_, kind_, ...) {.path = path_, .kind = OPTION_##kind_, __VA_ARGS__},
 #define OBJECT(path_, ...) {.path = path_, .kind = OPTION_OBJECT, __VA_ARGS__},
 #define ELEMENTS(path_, owner, list, count_, element, ...) \
 	{.path = path_, \

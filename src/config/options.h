@@ -39,7 +39,7 @@ struct config_option {
 	const char *path;
 	enum option_kind kind;
 	size_t offset; /* of the member in the struct of the list element around it, or in struct config */
-	size_t size; /* of the member; 0: nothing is stored */
+	size_t size; /* of the member; 0: has none of its own */
 	size_t mark; /* OPTION_AT a struct mark for the place of the value */
 
 	enum value_format format;

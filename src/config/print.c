@@ -138,8 +138,7 @@ static bool is_absent(const struct config_option *o, const char *base)
 	const char *member = base + o->offset;
 	switch (o->kind) {
 	case OPTION_TEXT:
-		return o->size == 0 ||
-		       (((const struct config_text *)member)->text == NULL && o->word == NULL);
+		return ((const struct config_text *)member)->text == NULL && o->word == NULL;
 	case OPTION_TEXTS:
 		return o->min > 0 && ((const struct config_texts *)member)->count == 0;
 	case OPTION_MODE:

@@ -29,7 +29,7 @@ static void release_group(const char *group, char *base)
 		char *member = base + o->offset;
 		if (o->kind == OPTION_OBJECT) {
 			release_group(option_group(inner, o), base);
-		} else if (o->kind == OPTION_TEXT && o->size > 0) {
+		} else if (o->kind == OPTION_TEXT) {
 			free(((struct config_text *)member)->text);
 		} else if (o->kind == OPTION_TEXTS) {
 			release_texts((struct config_texts *)member);

@@ -26,6 +26,8 @@ enum value_format {
 	FORMAT_AUTHORITY,   /* HOST or HOST:PORT, as in the header Host; made lower case */
 	FORMAT_ROUTE_HOST,  /* exact, or *. before the rest; made lower case */
 	FORMAT_URL,         /* absolute, http or https */
+	FORMAT_FETCH, /* the same to be fetched by us: no credentials, no fragment; host made lower case */
+	FORMAT_FETCH_PREFIX, /* how such a URL begins, its host whole: a / behind it */
 	FORMAT_COUNT,
 };
 

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "base/diag.h"
+#include "base/err.h"
+#include "config/config.h"
 
 /* The whole file with a NUL behind it; ends the program if it cannot be read. */
 static inline char *fixture_read(const char *folder, const char *name, size_t *len)
@@ -43,4 +45,18 @@ __attribute__((noinline, unused)) static char *fixture_said(const struct diag *d
 	diag_print(diag, to);
 	fclose(to);
 	return text;
+}
+
+/* The configuration of a text that has to be good; config_free(). Ends the program if it is not. */
+__attribute__((noinline, unused)) static struct config *fixture_parse(const char *text)
+{
+	struct config *config = NULL;
+	struct diag diag;
+	diag_init(&diag);
+	if (config_parse(&config, "test.yaml", text, strlen(text), &diag) != E_OK) {
+		diag_print(&diag, stderr);
+		exit(99);
+	}
+	diag_release(&diag);
+	return config;
 }

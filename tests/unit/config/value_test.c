@@ -483,6 +483,52 @@ static void redirects_go_to_http_urls(void)
 	check_texts(FORMAT_URL, cases, COUNT(cases));
 }
 
+static void fetched_urls_have_no_credentials_and_no_fragment(void)
+{
+	static const struct text cases[] = {
+		{"http://CA.Example/A/b.crl?x=Y", "http://ca.example/A/b.crl?x=Y"},
+		{"https://ca.example", "https://ca.example"},
+		{"https://ca.example:8443/a@b", "https://ca.example:8443/a@b"},
+		{"http://[FD00::1]/", "http://[fd00::1]/"},
+		{"http://10.0.0.1/", "http://10.0.0.1/"},
+		{"http://user@ca.example/", NULL},
+		{"http://user:secret@ca.example/", NULL},
+		{"http://ca.example/#a", NULL},
+		{"http://ca.example#a", NULL},
+		{"http://ca.example:0/", NULL},
+		{"http://ca.example:65536/", NULL},
+		{"http://ca_b.example/", NULL},
+		{"http://a b/", NULL},
+		{"http://ca.example/a b", NULL},
+		{"http://ca.example/\n", NULL},
+		{"http://", NULL},
+		{"http:///a", NULL},
+		{"ftp://ca.example/", NULL},
+		{"file:///etc/passwd", NULL},
+		{"ldap://ca.example/", NULL},
+		{"ca.example/a.crl", NULL},
+		{"", NULL},
+	};
+	check_texts(FORMAT_FETCH, cases, COUNT(cases));
+}
+
+static void prefixes_of_urls_have_their_host_whole(void)
+{
+	static const struct text cases[] = {
+		{"http://CA.example/", "http://ca.example/"},
+		{"http://ca.example/ocsp/A", "http://ca.example/ocsp/A"},
+		{"https://[::1]:80/", "https://[::1]:80/"},
+		{"http://ca.example", NULL},
+		{"http://ca.example:80", NULL},
+		{"http://ca.example?x=/", NULL},
+		{"http://", NULL},
+		{"http", NULL},
+		{"", NULL},
+		{"http://user@ca.example/", NULL},
+	};
+	check_texts(FORMAT_FETCH_PREFIX, cases, COUNT(cases));
+}
+
 static const struct unit_test tests[] = {
 	{"ranges are one number or two", ranges_are_one_number_or_two},
 	{"networks are addresses with bits", networks_are_addresses_with_bits},
@@ -495,6 +541,9 @@ static const struct unit_test tests[] = {
 	{"authorities are a host perhaps with a port", authorities_are_a_host_perhaps_with_a_port},
 	{"names of servers are hosts or addresses", names_of_servers_are_hosts_or_addresses},
 	{"redirects go to HTTP URLs", redirects_go_to_http_urls},
+	{"fetched URLs have no credentials and no fragment",
+         fetched_urls_have_no_credentials_and_no_fragment},
+	{"prefixes of URLs have their host whole", prefixes_of_urls_have_their_host_whole},
 	{"counts are digits alone", counts_are_digits_alone},
 	{"sizes have a binary unit", sizes_have_a_binary_unit},
 	{"durations have a unit", durations_have_a_unit},
