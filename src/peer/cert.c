@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "peer/der.h"
+#include "peer/identity.h"
 #include "peer/name.h"
 
 static int fingerprints(struct cert *cert)
@@ -79,8 +80,13 @@ static int import_with_gnutls(struct cert *cert)
 static int read_names(struct cert *cert, struct arena *arena, struct slice issuer,
                       struct slice subject)
 {
+	struct cert_x509 *x = cert->x509;
 	int err = name_read(arena, &cert->issuer, issuer);
-	return err != E_OK ? err : name_read(arena, &cert->subject, subject);
+	err = err != E_OK ? err : name_read(arena, &cert->subject, subject);
+	err = err != E_OK ? err : name_fold(arena, &x->issuer_folded, x->issuer);
+	err = err != E_OK ? err : name_fold(arena, &x->subject_folded, x->subject);
+	x->self_issued = slice_equal(x->issuer_folded, x->subject_folded);
+	return err;
 }
 
 /* RFC 5280 4.1.2, in its order */
@@ -107,7 +113,6 @@ static int read_tbs(struct cert *cert, struct arena *arena, struct slice tbs,
 	    !key_kind_read(&x->key_kind, spki)) {
 		return E_INVALID;
 	}
-	x->self_issued = slice_equal(x->issuer, x->subject);
 	int err = read_names(cert, arena, issuer, subject);
 	if (err != E_OK) {
 		return err;
@@ -176,7 +181,9 @@ int cert_parse(struct cert *cert, struct arena *arena)
 		*cert = bare;
 		return err == E_INVALID ? E_OK : err;
 	}
-	const struct cert_x509 *x = cert->x509;
+	struct cert_x509 *x = cert->x509;
+	x->identity_fault = identity_fault(x);
+	x->identity_malformed = x->identity_fault != NULL;
 	cert->key_algorithm = x->key_kind.name;
 	cert->key_bits = x->key_kind.bits;
 	cert->key_curve = x->key_kind.curve;

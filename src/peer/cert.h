@@ -28,11 +28,16 @@ struct cert_x509 {
 	struct slice signature; /* octets of the BIT STRING */
 	struct slice issuer;    /* the Name, whole */
 	struct slice subject;   /* the Name, whole */
-	struct slice spki;      /* whole */
+	/* The same as RFC 5280 7.1 compares them (name_fold()): who issued is found by these. */
+	struct slice issuer_folded;
+	struct slice subject_folded;
+	struct slice spki; /* whole */
 	struct signature_kind signature_kind;
 	struct key_kind key_kind;
-	gnutls_pubkey_t key; /* NULL: of a kind that we cannot use */
-	bool self_issued;    /* subject and issuer are the same bytes */
+	gnutls_pubkey_t key;        /* NULL: of a kind that we cannot use */
+	bool self_issued;           /* subject and issuer are the same name */
+	bool identity_malformed;    /* a name has what no name should hold */
+	const char *identity_fault; /* what, static (identity.h); NULL: nothing */
 
 	bool ca;
 	bool has_path_length;

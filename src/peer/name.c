@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "peer/der.h"
+#include "peer/text.h"
 
 /* 2.5.4.n, by the last octet of the OID. */
 static const struct {
@@ -18,99 +19,11 @@ static const struct {
 
 static const uint8_t email_oid[] = {0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x01};
 
-/* One AttributeTypeAndValue. */
-struct ava {
-	struct slice oid;
-	uint8_t tag;
-	struct slice value;
-	struct slice value_whole;
-};
-
-static bool next_ava(struct slice *rdn, struct ava *out)
+bool name_next_ava(struct slice *rdn, struct ava *out)
 {
 	struct slice ava;
 	return der_get(rdn, DER_SEQUENCE, &ava) && der_get(&ava, DER_OID, &out->oid) &&
 	       der_any(&ava, &out->tag, &out->value, &out->value_whole) && ava.len == 0;
-}
-
-/* Length of the UTF-8 character at s, with its code point; 0 if there is none (RFC 3629). */
-static size_t utf8_char(struct slice s, uint32_t *out)
-{
-	static const uint32_t lowest[] = {0, 0, 0x80, 0x800, 0x10000};
-	uint8_t first = s.data[0];
-	size_t n = first < 0x80                    ? 1
-	           : first >= 0xf0 && first < 0xf8 ? 4
-	           : first >= 0xe0                 ? 3
-	           : first >= 0xc0                 ? 2
-	                                           : 0;
-	if (n == 0 || first >= 0xf8 || s.len < n) {
-		return 0;
-	}
-	uint32_t c = n == 1 ? first : first & (0x7fU >> n);
-	for (size_t i = 1; i < n; i++) {
-		if ((s.data[i] & 0xc0) != 0x80) {
-			return 0;
-		}
-		c = c << 6 | (s.data[i] & 0x3f);
-	}
-	if (c < lowest[n] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff)) {
-		return 0;
-	}
-	*out = c;
-	return n;
-}
-
-static void put_utf8(struct buf *b, uint32_t c)
-{
-	if (c < 0x80) {
-		buf_append_byte(b, (uint8_t)c);
-		return;
-	}
-	if (c >= 0x10000) {
-		buf_append_byte(b, (uint8_t)(0xf0 | c >> 18));
-		buf_append_byte(b, (uint8_t)(0x80 | (c >> 12 & 0x3f)));
-	} else if (c >= 0x800) {
-		buf_append_byte(b, (uint8_t)(0xe0 | c >> 12));
-	} else {
-		buf_append_byte(b, (uint8_t)(0xc0 | c >> 6));
-		buf_append_byte(b, (uint8_t)(0x80 | (c & 0x3f)));
-		return;
-	}
-	buf_append_byte(b, (uint8_t)(0x80 | (c >> 6 & 0x3f)));
-	buf_append_byte(b, (uint8_t)(0x80 | (c & 0x3f)));
-}
-
-/* BMPString (UTF-16 in practice) and UniversalString to UTF-8. */
-static bool widen(struct buf *b, uint8_t tag, struct slice s)
-{
-	size_t unit = tag == DER_BMP_STRING ? 2 : 4;
-	if (s.len % unit != 0) {
-		return false;
-	}
-	for (size_t i = 0; i < s.len; i += unit) {
-		uint32_t c = 0;
-		for (size_t k = 0; k < unit; k++) {
-			c = c << 8 | s.data[i + k];
-		}
-		if (unit == 2 && c >= 0xd800 && c <= 0xdbff && s.len - i >= 4) {
-			uint32_t low = (uint32_t)s.data[i + 2] << 8 | s.data[i + 3];
-			if (low >= 0xdc00 && low <= 0xdfff) {
-				c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
-				i += 2;
-			}
-		}
-		if (c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff)) {
-			return false;
-		}
-		put_utf8(b, c);
-	}
-	return true;
-}
-
-static bool is_byte_string(uint8_t tag)
-{
-	return tag == DER_UTF8_STRING || tag == DER_PRINTABLE_STRING || tag == DER_IA5_STRING ||
-	       tag == DER_T61_STRING || tag == DER_NUMERIC_STRING || tag == DER_VISIBLE_STRING;
 }
 
 /* RFC 4514 2.4; control bytes and what is no UTF-8 become hex pairs. */
@@ -118,8 +31,8 @@ static void put_escaped(struct buf *b, struct slice s)
 {
 	for (size_t i = 0; i < s.len;) {
 		uint32_t c = 0;
-		size_t n = utf8_char(slice_of(s.data + i, s.len - i), &c);
-		if (n == 0 || c < 0x20 || c == 0x7f) {
+		size_t n = text_utf8_char(slice_of(s.data + i, s.len - i), &c);
+		if (n == 0 || text_is_control(c)) {
 			buf_append_byte(b, '\\');
 			buf_append_hex(b, slice_of(s.data + i, 1), false);
 			i++;
@@ -137,16 +50,16 @@ static void put_escaped(struct buf *b, struct slice s)
 /* A value as text: raw bytes of the peer, wide strings as UTF-8. False: it is no string. */
 static bool value_text(struct arena *arena, const struct ava *ava, struct slice *out, bool *nomem)
 {
-	if (is_byte_string(ava->tag)) {
+	if (text_is_byte_string(ava->tag)) {
 		*out = ava->value;
 		return true;
 	}
-	if (ava->tag != DER_BMP_STRING && ava->tag != DER_UNIVERSAL_STRING) {
+	if (!text_is_wide_string(ava->tag)) {
 		return false;
 	}
 	struct buf wide;
 	buf_init(&wide, ava->value.len * 2 + 8);
-	bool ok = widen(&wide, ava->tag, ava->value);
+	bool ok = text_widen(&wide, ava->tag, ava->value);
 	*nomem = wide.err != E_OK || !arena_copy(arena, out, buf_slice(&wide));
 	buf_release(&wide);
 	return ok && !*nomem;
@@ -203,7 +116,7 @@ static bool measure(struct slice content, size_t *rdns, size_t *values)
 		while (rdn.len > 0) {
 			struct ava ava;
 			enum dn_attribute attribute;
-			if (!next_ava(&rdn, &ava)) {
+			if (!name_next_ava(&rdn, &ava)) {
 				return false;
 			}
 			*values += is_shown(ava.oid, &attribute) ? 1 : 0;
@@ -232,7 +145,7 @@ static int put_rdn(struct arena *arena, struct buf *b, struct slice rdn)
 	int err = E_OK;
 	for (bool first = true; err == E_OK && rdn.len > 0; first = false) {
 		struct ava ava;
-		if (!next_ava(&rdn, &ava)) {
+		if (!name_next_ava(&rdn, &ava)) {
 			return E_INVALID;
 		}
 		if (!first) {
@@ -263,7 +176,7 @@ int name_read(struct arena *arena, struct dn *out, struct slice content)
 		}
 		struct slice rest = rdns[i];
 		struct ava ava;
-		while (rest.len > 0 && next_ava(&rest, &ava)) {
+		while (rest.len > 0 && name_next_ava(&rest, &ava)) {
 			int err = keep_value(arena, out, &ava);
 			if (err != E_OK) {
 				return err;
@@ -314,7 +227,7 @@ static enum name_match compare_values(const struct ava *a, const struct ava *b)
 	if (slice_equal(a->value_whole, b->value_whole)) {
 		return NAME_WITHIN;
 	}
-	if (!is_byte_string(a->tag) || !is_byte_string(b->tag)) {
+	if (!text_is_byte_string(a->tag) || !text_is_byte_string(b->tag)) {
 		return NAME_UNDECIDED;
 	}
 	struct slice left = a->value;
@@ -353,19 +266,19 @@ static enum name_match compare_rdns(struct slice name, struct slice base)
 	size_t name_count = 0;
 	size_t base_count = 0;
 	struct ava ava;
-	for (struct slice rest = name; rest.len > 0 && next_ava(&rest, &ava);) {
+	for (struct slice rest = name; rest.len > 0 && name_next_ava(&rest, &ava);) {
 		name_count++;
 	}
 	enum name_match result = NAME_WITHIN;
 	for (struct slice rest = base; rest.len > 0;) {
 		struct ava wanted;
-		if (!next_ava(&rest, &wanted)) {
+		if (!name_next_ava(&rest, &wanted)) {
 			return NAME_UNDECIDED;
 		}
 		base_count++;
 		enum name_match best = NAME_OUTSIDE;
 		for (struct slice in = name;
-		     in.len > 0 && next_ava(&in, &ava) && best != NAME_WITHIN;) {
+		     in.len > 0 && name_next_ava(&in, &ava) && best != NAME_WITHIN;) {
 			if (slice_equal(ava.oid, wanted.oid)) {
 				enum name_match match = compare_values(&ava, &wanted);
 				best = match == NAME_OUTSIDE ? best : match;
@@ -406,7 +319,7 @@ bool name_each_email(struct slice content, bool (*use)(void *context, struct sli
 	struct slice rdn;
 	while (content.len > 0 && der_get(&content, DER_SET, &rdn)) {
 		struct ava ava;
-		while (rdn.len > 0 && next_ava(&rdn, &ava)) {
+		while (rdn.len > 0 && name_next_ava(&rdn, &ava)) {
 			if (slice_equal(ava.oid, slice_of(email_oid, sizeof(email_oid))) &&
 			    !use(context, ava.value)) {
 				return false;
