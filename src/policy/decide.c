@@ -128,3 +128,9 @@ int policy_alert(enum peer_class class, enum tls_version version)
 	}
 	return (int)alert;
 }
+
+int policy_alert_shown(enum alert_mode mode, int alert)
+{
+	/* RFC 8446 6.2: handshake_failure says that no acceptable set of parameters was to be had. */
+	return alert >= 0 && mode == ALERT_GENERIC ? ALERT_HANDSHAKE_FAILURE : alert;
+}

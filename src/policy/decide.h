@@ -40,3 +40,7 @@ void policy_decide(struct handshake *hs, const struct policy *policy, int64_t no
 void policy_end(struct handshake *hs, enum peer_class class, const char *detail);
 /* The TLS alert for hs->class in this TLS version; -1: none. 116 exists in 1.3 only (40 in 1.2). */
 int policy_alert(enum peer_class class, enum tls_version version);
+/* The alert that a service shows in place of `alert`, which is policy_alert()'s or the TLS library's:
+ * ALERT_GENERIC makes one of all, handshake_failure, so that no client learns by it which fault was
+ * found. -1 (none) stays. Not for handshakes with back ends, nor before the service is known. */
+int policy_alert_shown(enum alert_mode mode, int alert);

@@ -283,6 +283,17 @@ static void alerts_are_those_of_the_class_and_version(void)
 	}
 }
 
+static void one_alert_stands_for_all_where_the_service_wants_it(void)
+{
+	/* RFC 8446 6.2 */
+	for (int alert = 0; alert < 256; alert++) {
+		CU_ASSERT_EQUAL(policy_alert_shown(ALERT_CLASS, alert), alert);
+		CU_ASSERT_EQUAL(policy_alert_shown(ALERT_GENERIC, alert), 40);
+	}
+	CU_ASSERT_EQUAL(policy_alert_shown(ALERT_CLASS, -1), -1);
+	CU_ASSERT_EQUAL(policy_alert_shown(ALERT_GENERIC, -1), -1);
+}
+
 static const struct unit_test tests[] = {
 	{"an absent certificate is refused by required alone",
          an_absent_certificate_is_refused_by_required_alone},
@@ -296,5 +307,7 @@ static const struct unit_test tests[] = {
          an_early_end_is_always_denied_by_whom_it_concerns},
 	{"the code of the finding is the handshake's", the_code_of_the_finding_is_the_handshakes},
 	{"alerts are those of the class and version", alerts_are_those_of_the_class_and_version},
+	{"one alert stands for all where the service wants it",
+         one_alert_stands_for_all_where_the_service_wants_it},
 };
 UNIT_MAIN("policy/decide", tests)
