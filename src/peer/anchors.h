@@ -23,7 +23,7 @@ struct anchor_set {
 
 struct trust {
 	struct anchor_set ca;
-	const struct anchor **by_subject; /* of `ca`, sorted by the subject's bytes, then by order */
+	const struct anchor **by_subject; /* of `ca`, sorted by the folded subject, then by order */
 	struct anchor_set issuers;        /* one of these has to be in the path; none: whoever */
 	struct arena arena;
 	bool pinned; /* no path: the leaf is on an allow list, or it is nobody's */
@@ -38,7 +38,7 @@ struct trust {
 	uint8_t id[32];
 };
 
-/* The anchors with this subject (a whole Name, compared byte by byte): how many, and the first
+/* The anchors with this subject (folded, as name_fold() does it): how many, and the first
  * of a row of pointers. */
 size_t trust_find(const struct trust *trust, struct slice subject,
                   const struct anchor *const **first);

@@ -4,8 +4,8 @@
  * there as well. Other certificates that the path does not need are not judged; when there is no
  * path to an anchor, all are. Critical extensions that are not processed make a path worthless
  * (which ones are: extensions.c); name constraints are processed (constraints.h). Too much work is
- * CLASS_LIMIT_EXCEEDED and nothing else (bounds: path.h). Issuer and subject names are linked by
- * their bytes: the same name in another string type or letter case is another one.
+ * CLASS_LIMIT_EXCEEDED and nothing else (bounds: path.h). Issuer and subject names are linked as
+ * RFC 5280 7.1 compares them, beyond ASCII by their bytes (name_fold()).
  *
  * Thread: a worker. No sockets, no files, no policy. */
 #pragma once

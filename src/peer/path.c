@@ -207,7 +207,7 @@ static bool try_presented(struct search *s, struct slice issuer, enum hint hint,
 		if (!spend_name(s)) {
 			return found;
 		}
-		if (!cert->parsed || !slice_equal(cert->x509->subject, issuer) ||
+		if (!cert->parsed || !slice_equal(cert->x509->subject_folded, issuer) ||
 		    hint_of(last, cert) != hint) {
 			continue;
 		}
@@ -236,9 +236,9 @@ static void visit(struct search *s)
 	/* RFC 5280 4.1.2.4: an issuer has a name; an empty one links to nobody. */
 	bool named = der_get(&rdns, DER_SEQUENCE, &content) && content.len > 0;
 	for (enum hint hint = HINT_SAME; named && hint < HINT_COUNT && !s->done; hint++) {
-		found = try_anchors(s, last->x509->issuer, hint, &end) || found;
+		found = try_anchors(s, last->x509->issuer_folded, hint, &end) || found;
 		if (!s->done) {
-			found = try_presented(s, last->x509->issuer, hint, &end) || found;
+			found = try_presented(s, last->x509->issuer_folded, hint, &end) || found;
 		}
 	}
 	if (!found && !s->done) {

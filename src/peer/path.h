@@ -2,7 +2,7 @@
  * Private to peer/.
  *
  * Any order, duplicates and unrelated certificates are fine (RFC 8446 4.4.2); cross-signed CAs are
- * tried one after the other. Issuer and subject are linked by the bytes of the name, key
+ * tried one after the other. Issuer and subject are linked by the folded name (name_fold()), key
  * identifiers only say whom to try first (RFC 5280 4.2.1.1: a hint). The first path without a fault
  * is taken, else the one with the mildest faults.
  *

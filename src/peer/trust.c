@@ -61,7 +61,8 @@ static int compare_anchors(const void *a, const void *b)
 {
 	const struct anchor *const *left = a;
 	const struct anchor *const *right = b;
-	int by_name = compare_subjects((*left)->shown.subject_der, (*right)->shown.subject_der);
+	int by_name = compare_subjects((*left)->cert.x509->subject_folded,
+	                               (*right)->cert.x509->subject_folded);
 	if (by_name != 0) {
 		return by_name;
 	}
@@ -382,7 +383,8 @@ size_t trust_find(const struct trust *trust, struct slice subject,
 	size_t high = trust->ca.count;
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
-		if (compare_subjects(trust->by_subject[middle]->shown.subject_der, subject) < 0) {
+		if (compare_subjects(trust->by_subject[middle]->cert.x509->subject_folded,
+		                     subject) < 0) {
 			low = middle + 1;
 		} else {
 			high = middle;
@@ -390,7 +392,8 @@ size_t trust_find(const struct trust *trust, struct slice subject,
 	}
 	size_t n = 0;
 	while (low + n < trust->ca.count &&
-	       compare_subjects(trust->by_subject[low + n]->shown.subject_der, subject) == 0) {
+	       compare_subjects(trust->by_subject[low + n]->cert.x509->subject_folded, subject) ==
+	               0) {
 		n++;
 	}
 	*first = n == 0 ? NULL : &trust->by_subject[low];
@@ -400,7 +403,7 @@ size_t trust_find(const struct trust *trust, struct slice subject,
 const struct anchor *trust_find_cert(const struct trust *trust, const struct cert *cert)
 {
 	const struct anchor *const *row;
-	size_t n = trust_find(trust, cert->x509->subject, &row);
+	size_t n = trust_find(trust, cert->x509->subject_folded, &row);
 	for (size_t i = 0; i < n; i++) {
 		if (slice_equal(row[i]->cert.der, cert->der)) {
 			return row[i];
@@ -413,7 +416,7 @@ bool trust_is_issuer(const struct trust *trust, const struct cert *cert)
 {
 	for (size_t i = 0; i < trust->issuers.count; i++) {
 		const struct cert_x509 *x = trust->issuers.items[i].cert.x509;
-		if (slice_equal(x->subject, cert->x509->subject) &&
+		if (slice_equal(x->subject_folded, cert->x509->subject_folded) &&
 		    slice_equal(x->spki, cert->x509->spki)) {
 			return true;
 		}
