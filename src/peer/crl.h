@@ -6,7 +6,10 @@
  *
  * Refused when read, with a sentence: indirect CRLs and those with an unknown critical extension (5.2.5, 5.3.3), delta CRLs
  * (5.2.4: one says nothing by itself), versions other than 2 but for v1 without extensions, what breaks DER. Whether its
- * issuer really signed it is a question to each path: crl_is_signed_by().
+ * issuer really signed it is a question to each path: crl_is_signed_by(). Entries of any reason revoke, and so does one whose reason is unknown.
+ *
+ * What an EdDSA key signed is kept whole, since such a signature cannot be checked by a digest (RFC 8032 5.1.7): then the file's size
+ * comes on top.
  *
  * Thread: made by the main thread; read by every worker. */
 #pragma once
@@ -16,6 +19,7 @@
 #include <stdint.h>
 
 #include "base/slice.h"
+#include "config/config.h"
 #include "peer/cert.h"
 
 #define CRL_BYTES_MAX (256 << 20)
@@ -46,9 +50,17 @@ int crl_parse(struct crl **out, struct slice der, const char **why);
 struct crl *crl_ref(struct crl *crl);
 /* Takes *crl and leaves NULL there; NULL is fine. */
 void crl_unref(struct crl **crl);
+/* There is more than one reference. */
+bool crl_is_shared(const struct crl *crl);
 const struct crl_info *crl_info(const struct crl *crl);
-/* The certificate with this serial (raw INTEGER content, as struct cert has it) is on it. */
+/* The certificate with this serial (raw INTEGER content, as struct cert has it) is on it. Dates before 1970 and after 2106 are held at
+ * these ends. */
 bool crl_find(const struct crl *crl, struct slice serial, struct crl_entry *entry);
 /* Did this CA sign it, and may it (5.1.1.3; keyUsage cRLSign if there is a keyUsage, 4.2.1.3)? One signature check; it is
- * up to the caller to count it. The names are not compared. */
+ * up to the caller to count it. The names are not compared. An issuer that was not parsed signed nothing. */
 bool crl_is_signed_by(const struct crl *crl, const struct cert *issuer);
+/* Would this certificate of its issuer be on it, once revoked (5.2.5, 6.3.3 b 2)? Not if the CRL is for users or for CAs only, or for
+ * a distribution point that the certificate does not name. */
+bool crl_covers(const struct crl *crl, const struct cert *cert);
+/* NULL, or why its signature is too weak for this profile, static. */
+const char *crl_weakness(const struct crl *crl, enum profile profile);
