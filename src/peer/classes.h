@@ -33,5 +33,5 @@ const struct peer_class_row *peer_class_row(enum peer_class class);
 const char *peer_class_sentence(enum peer_class class, bool server);
 /* By its event name; CLASS_COUNT if there is none. */
 enum peer_class peer_class_by_name(const char *name);
-/* docs/classes.md: the table for people. */
+/* docs/classes.md: the classes and their codes for people. */
 void peer_classes_write(struct buf *out);

@@ -29,10 +29,14 @@ static const struct openssl_name {
 	unsigned number;
 	enum peer_class class;
 	unsigned code;
+	bool part; /* says less than the class */
 } openssl_names[] = {
-#define X509_V_ERR(name, number, class, code) {"X509_V_ERR_" #name, number, CLASS_##class, code},
-#include "policy/x509_v_err.def"
+#define X509_V_ERR(name, number, class, code) \
+	{"X509_V_ERR_" #name, number, CLASS_##class, code, false},
+#define X509_V_PART(name, number, class) {"X509_V_ERR_" #name, number, CLASS_##class, 0, true},
+#include "peer/x509_v_err.def"
 #undef X509_V_ERR
+#undef X509_V_PART
 };
 #define OPENSSL_NAMES (sizeof(openssl_names) / sizeof(openssl_names[0]))
 
@@ -58,6 +62,12 @@ static unsigned distance(const char *a, const char *b)
 	return row[b_len];
 }
 
+/* May `tolerate` have it? */
+static bool is_taken(const struct openssl_name *name)
+{
+	return !name->part && peer_class_row(name->class)->tolerable;
+}
+
 /* The tolerable name that is most like it; NULL if none is. */
 static const char *nearest(const char *name)
 {
@@ -72,7 +82,8 @@ static const char *nearest(const char *name)
 		bool is_class = i < CLASS_COUNT;
 		const char *known = is_class ? peer_class_row((enum peer_class)i)->name
 		                             : openssl_names[i - CLASS_COUNT].name;
-		if (is_class && !peer_class_row((enum peer_class)i)->tolerable) {
+		if (is_class ? !peer_class_row((enum peer_class)i)->tolerable
+		             : !is_taken(&openssl_names[i - CLASS_COUNT])) {
 			continue;
 		}
 		unsigned far = distance(name, known);
@@ -95,40 +106,51 @@ static bool read_number(const char *text, unsigned *out)
 	return true;
 }
 
-static bool find_number(unsigned number, struct item *item)
+/* By name or number; NULL. */
+static const struct openssl_name *find_openssl(const char *text)
 {
+	unsigned number;
+	bool is_number = read_number(text, &number);
 	for (size_t i = 0; i < OPENSSL_NAMES; i++) {
-		if (openssl_names[i].number == number) {
-			item->class = openssl_names[i].class;
-			item->code = openssl_names[i].code;
-			return true;
+		if (is_number ? openssl_names[i].number == number
+		              : strcmp(openssl_names[i].name, text) == 0) {
+			return &openssl_names[i];
 		}
+	}
+	return NULL;
+}
+
+/* A class by its name or its code; CLASS_COUNT. */
+static enum peer_class find_class(const char *text)
+{
+	unsigned number;
+	if (!read_number(text, &number)) {
+		return peer_class_by_name(text);
 	}
 	for (unsigned i = 0; i < CLASS_COUNT; i++) {
 		const struct peer_class_row *row = peer_class_row((enum peer_class)i);
 		if (row->code_leaf == number || row->code_issuer == number) {
-			item->class = (enum peer_class)i;
-			return true;
+			return (enum peer_class)i;
 		}
 	}
-	return false;
+	return CLASS_COUNT;
 }
 
-static bool find_name(const char *name, struct item *item)
+/* Why a class is never tolerated, where there is another way to what was meant. */
+static const char *why_never(enum peer_class class)
 {
-	unsigned number;
-	if (read_number(name, &number)) {
-		return find_number(number, item);
+	switch (class) {
+	case CLASS_REVOCATION_UNKNOWN:
+		return ": `soft` in revocation and ocsp.mode lets in whom nothing is known of";
+	case CLASS_ISSUER_NOT_ALLOWED:
+		return ": name the CA among the issuers of the service";
+	case CLASS_NOT_ALLOWLISTED:
+		return ": put the certificate on a list of the service";
+	case CLASS_WRONG_NAME:
+		return ": it is a fault of back ends alone";
+	default:
+		return "";
 	}
-	for (size_t i = 0; i < OPENSSL_NAMES; i++) {
-		if (strcmp(openssl_names[i].name, name) == 0) {
-			item->class = openssl_names[i].class;
-			item->code = openssl_names[i].code;
-			return true;
-		}
-	}
-	item->class = peer_class_by_name(name);
-	return item->class != CLASS_COUNT;
 }
 
 /* Is this a class with a date to count from? */
@@ -142,7 +164,10 @@ static bool compile(struct item *out, const struct config_tolerate_item *from, c
 {
 	*out = (struct item){.depth = from->depth, .for_s = from->for_s, .until_s = from->until_s};
 	const char *name = from->name.text == NULL ? "" : from->name.text;
-	if (!find_name(name, out)) {
+	const struct openssl_name *openssl = find_openssl(name);
+	out->class = openssl != NULL ? openssl->class : find_class(name);
+	out->code = openssl != NULL ? openssl->code : 0;
+	if (out->class == CLASS_COUNT) {
 		const char *like = nearest(name);
 		diag_error(diag, file, from->name.at, "tolerate: there is no class \"%s\"%s%s%s",
 		           name, like == NULL ? "" : "; did you mean ", like == NULL ? "" : like,
@@ -150,8 +175,15 @@ static bool compile(struct item *out, const struct config_tolerate_item *from, c
 		return false;
 	}
 	if (!peer_class_row(out->class)->tolerable) {
-		diag_error(diag, file, from->name.at, "tolerate: %s can never be tolerated",
-		           peer_class_row(out->class)->name);
+		diag_error(diag, file, from->name.at, "tolerate: %s can never be tolerated%s",
+		           peer_class_row(out->class)->name, why_never(out->class));
+		return false;
+	}
+	if (openssl != NULL && openssl->part) {
+		diag_error(diag, file, from->name.at,
+		           "tolerate: %s (%u) is only a part of %s, which is not divided here: "
+		           "name the class if all of it is meant",
+		           openssl->name, openssl->number, peer_class_row(out->class)->name);
 		return false;
 	}
 	if (out->for_s >= 0 && !has_date(out->class)) {

@@ -12,11 +12,11 @@
 
 struct tolerate;
 
-/* Knows class names, OpenSSL's names (X509_V_ERR_CERT_HAS_EXPIRED, see x509_v_err.def) and
+/* Knows class names, OpenSSL's names (X509_V_ERR_CERT_HAS_EXPIRED, see peer/x509_v_err.def) and
  * numbers (10, or ours from 1001). A number or an OpenSSL name that stands for one code of a
  * class (19: a self-signed root in the chain) forgives that code alone. Errors: an unknown name
- * (with the nearest known one), a class that is never tolerable, `for` with a class that has no
- * date. E_INVALID when `diag` got an error; E_NOMEM. Nothing of `config` is kept. */
+ * (with the nearest known one), a class that is never tolerable, a name or number that says less than
+ * the class it belongs to, `for` with a class that has no date. E_INVALID when `diag` got an error; E_NOMEM. Nothing of `config` is kept. */
 int tolerate_new(struct tolerate **out, const struct config_tolerate *config, const char *file,
                  struct diag *diag);
 /* Takes *tolerate and leaves NULL there; NULL is fine. */

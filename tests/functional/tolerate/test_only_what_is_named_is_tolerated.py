@@ -34,7 +34,7 @@ def proxy(proxies, pki, echo):
     ("all", "expired", "expired", TOLERATED),
     ("all", "self_signed", "self_signed", TOLERATED),
     ("all", "unknown_issuer", "unknown_issuer", TOLERATED),
-    ("all", "bad_signature", "bad_signature", TOLERATED),
+    ("all", "bad_signature", "bad_signature", "deny"),
     ("all", "weak_and_expired", "wrong_purpose", TOLERATED),
     ("all", "possession_failed", "possession_failed", "deny"),
     ("all", "malformed_certificate", "malformed_certificate", "deny"),

@@ -65,9 +65,15 @@ static void names_and_numbers_stand_for_classes(void)
 		{"18", CLASS_UNKNOWN_ISSUER, 19, false},
 		{"X509_V_ERR_INVALID_CA", CLASS_ISSUER_NOT_CA, 79, true},
 		{"1006", CLASS_WEAK_ALGORITHM, 1006, true},
-		{"X509_V_ERR_EE_KEY_TOO_SMALL", CLASS_WEAK_ALGORITHM, 1006, true},
+		{"weak_algorithm", CLASS_WEAK_ALGORITHM, 1006, true},
+		{"79", CLASS_ISSUER_NOT_CA, 79, true},
+		{"21", CLASS_UNKNOWN_ISSUER, 20, true},
+		{"21", CLASS_UNKNOWN_ISSUER, 19, false},
 		{"26", CLASS_WRONG_PURPOSE, 26, true},
 		{"X509_V_ERR_PERMITTED_VIOLATION", CLASS_NAME_NOT_PERMITTED, 47, true},
+		{"22", CLASS_CHAIN_TOO_LONG, 22, true},
+		{"25", CLASS_PATH_LENGTH_EXCEEDED, 25, true},
+		{"34", CLASS_UNKNOWN_CRITICAL_EXTENSION, 34, true},
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		bool forgiven = forgives(item(rows[i].name, ANY, ANY, INT64_MAX), rows[i].class, 0,
@@ -79,32 +85,97 @@ static void names_and_numbers_stand_for_classes(void)
 	}
 }
 
-static void every_openssl_name_and_number_is_tolerable(void)
-{
-	static const struct {
-		const char *name;
-		const char *number;
-		enum peer_class class;
-	} rows[] = {
-#define X509_V_ERR(name, number, class, code) {"X509_V_ERR_" #name, #number, CLASS_##class},
-#include "policy/x509_v_err.def"
+struct row {
+	const char *name;
+	const char *number;
+	enum peer_class class;
+	bool part;
+};
+static const struct row openssl_rows[] = {
+#define X509_V_ERR(name, number, class, code) {"X509_V_ERR_" #name, #number, CLASS_##class, false},
+#define X509_V_PART(name, number, class) {"X509_V_ERR_" #name, #number, CLASS_##class, true},
+#include "peer/x509_v_err.def"
 #undef X509_V_ERR
-	};
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct config_tolerate_item both[] = {item(rows[i].name, ANY, ANY, INT64_MAX),
-		                                      item(rows[i].number, ANY, ANY, INT64_MAX)};
+#undef X509_V_PART
+};
+#define OPENSSL_ROWS (sizeof(openssl_rows) / sizeof(openssl_rows[0]))
+
+/* Name and number are the same thing. */
+static void check_taken(const struct row *row)
+{
+	struct config_tolerate_item both[] = {item(row->name, ANY, ANY, INT64_MAX),
+	                                      item(row->number, ANY, ANY, INT64_MAX)};
+	struct tolerate *tolerate;
+	struct diag diag;
+	CU_ASSERT_EQUAL(compile(&tolerate, both, 2, &diag), E_OK);
+	char text[256];
+	if (tolerate != NULL) {
+		tolerate_describe(tolerate, text, sizeof(text));
+		const char *name = peer_class_row(row->class)->name;
+		CU_ASSERT_EQUAL(strncmp(text, name, strlen(name)), 0);
+		size_t half = (strlen(text) - 2) / 2;
+		CU_ASSERT_EQUAL(strncmp(text, text + half + 2, half), 0);
+	}
+	diag_release(&diag);
+	tolerate_free(&tolerate);
+}
+
+/* Both ways to write it are refused with the class in the sentence. */
+static void check_refused(const struct row *row, const char *words)
+{
+	const char *const ways[] = {row->name, row->number};
+	for (size_t i = 0; i < 2; i++) {
+		struct config_tolerate_item one = item(ways[i], ANY, ANY, INT64_MAX);
 		struct tolerate *tolerate;
 		struct diag diag;
-		CU_ASSERT_EQUAL(compile(&tolerate, both, 2, &diag), E_OK);
-		char text[256];
-		if (tolerate != NULL) {
-			tolerate_describe(tolerate, text, sizeof(text));
-			const char *name = peer_class_row(rows[i].class)->name;
-			CU_ASSERT_EQUAL(strncmp(text, name, strlen(name)), 0);
-			/* Name and number are the same thing. */
-			size_t half = (strlen(text) - 2) / 2;
-			CU_ASSERT_EQUAL(strncmp(text, text + half + 2, half), 0);
+		CU_ASSERT_EQUAL(compile(&tolerate, &one, 1, &diag), E_INVALID);
+		CU_ASSERT_EQUAL_FATAL(diag.errors, 1);
+		CU_ASSERT_PTR_NOT_NULL(strstr(diag.first->text, peer_class_row(row->class)->name));
+		CU_ASSERT_PTR_NOT_NULL(strstr(diag.first->text, words));
+		diag_release(&diag);
+	}
+}
+
+static void an_openssl_name_is_its_class_or_is_refused(void)
+{
+	unsigned taken = 0, never = 0, parts = 0;
+	for (size_t i = 0; i < OPENSSL_ROWS; i++) {
+		const struct row *row = &openssl_rows[i];
+		if (!peer_class_row(row->class)->tolerable) {
+			check_refused(row, "can never be tolerated");
+			never++;
+		} else if (row->part) {
+			check_refused(row, "name the class if all of it is meant");
+			parts++;
+		} else {
+			check_taken(row);
+			taken++;
 		}
+	}
+	CU_ASSERT(taken > 0 && never > 0 && parts > 0);
+}
+
+/* What nobody can forgive: no by its issuer, no by the operator, no proof, nothing to believe. */
+static void the_classes_that_can_be_tolerated_are_these(void)
+{
+	static const enum peer_class tolerable[] = {
+		CLASS_SELF_SIGNED,          CLASS_UNKNOWN_ISSUER, CLASS_ISSUER_NOT_CA,
+		CLASS_PATH_LENGTH_EXCEEDED, CLASS_CHAIN_TOO_LONG, CLASS_UNKNOWN_CRITICAL_EXTENSION,
+		CLASS_NAME_NOT_PERMITTED,   CLASS_WRONG_PURPOSE,  CLASS_WEAK_ALGORITHM,
+		CLASS_NOT_YET_VALID,        CLASS_EXPIRED,
+	};
+	size_t count = sizeof(tolerable) / sizeof(tolerable[0]);
+	for (unsigned i = 0; i < CLASS_COUNT; i++) {
+		bool listed = false;
+		for (size_t k = 0; k < count; k++) {
+			listed = listed || tolerable[k] == i;
+		}
+		CU_ASSERT_EQUAL(peer_class_row((enum peer_class)i)->tolerable, listed);
+		struct config_tolerate_item one =
+			item(peer_class_row((enum peer_class)i)->name, ANY, ANY, INT64_MAX);
+		struct tolerate *tolerate;
+		struct diag diag;
+		CU_ASSERT_EQUAL(compile(&tolerate, &one, 1, &diag), listed ? E_OK : E_INVALID);
 		diag_release(&diag);
 		tolerate_free(&tolerate);
 	}
@@ -135,6 +206,23 @@ static void what_is_unknown_or_never_tolerable_is_refused(void)
 		{"no_certificate", "can never be tolerated"},
 		{"denylisted", "can never be tolerated"},
 		{"timeout", "can never be tolerated"},
+		{"revoked", "revoked can never be tolerated"},
+		{"23", "revoked can never be tolerated"},
+		{"X509_V_ERR_CERT_REVOKED", "revoked can never be tolerated"},
+		{"not_allowlisted", "put the certificate on a list"},
+		{"issuer_not_allowed", "among the issuers"},
+		{"bad_signature", "bad_signature can never be tolerated"},
+		{"7", "bad_signature can never be tolerated"},
+		{"identity_malformed", "can never be tolerated"},
+		{"revocation_unknown", "`soft` in revocation and ocsp.mode"},
+		{"3", "`soft` in revocation and ocsp.mode"},
+		{"12", "revocation_unknown can never be tolerated: `soft`"},
+		{"wrong_name", "fault of back ends"},
+		{"24", "X509_V_ERR_NO_ISSUER_PUBLIC_KEY (24) is only a part of issuer_not_ca"},
+		{"32", "only a part of issuer_not_ca"},
+		{"X509_V_ERR_EXCLUDED_VIOLATION", "(48) is only a part of name_not_permitted"},
+		{"66", "only a part of weak_algorithm"},
+		{"27", "there is no class"},
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct config_tolerate_item items[] = {item("expired", ANY, ANY, INT64_MAX),
@@ -201,6 +289,22 @@ static void tolerance_itself_ends(void)
 	CU_ASSERT_FALSE(forgives(one, CLASS_EXPIRED, 0, 10, NOW - 10, NOW + 1));
 }
 
+/* Each condition by itself would forgive; one that fails is enough. */
+static void all_conditions_of_an_item_have_to_hold(void)
+{
+	struct config_tolerate_item one = item("expired", 0, 604800, NOW + 100);
+	CU_ASSERT_TRUE(forgives(one, CLASS_EXPIRED, 0, 10, NOW - 604800, NOW));
+	CU_ASSERT_FALSE(forgives(one, CLASS_EXPIRED, 1, 10, NOW - 604800, NOW));
+	CU_ASSERT_FALSE(forgives(one, CLASS_EXPIRED, 0, 10, NOW - 604801, NOW));
+	CU_ASSERT_FALSE(forgives(one, CLASS_EXPIRED, 0, 10, NOW, NOW + 100));
+	CU_ASSERT_FALSE(forgives(one, CLASS_NOT_YET_VALID, 0, 9, NOW + 1, NOW));
+	struct config_tolerate_item root = item("19", 1, ANY, NOW + 100);
+	CU_ASSERT_TRUE(forgives(root, CLASS_UNKNOWN_ISSUER, 1, 19, 0, NOW));
+	CU_ASSERT_FALSE(forgives(root, CLASS_UNKNOWN_ISSUER, 2, 19, 0, NOW));
+	CU_ASSERT_FALSE(forgives(root, CLASS_UNKNOWN_ISSUER, 1, 20, 0, NOW));
+	CU_ASSERT_FALSE(forgives(root, CLASS_UNKNOWN_ISSUER, 1, 19, 0, NOW + 100));
+}
+
 static void any_item_that_fits_is_enough(void)
 {
 	struct config_tolerate_item items[] = {item("expired", 0, 10, INT64_MAX),
@@ -255,7 +359,7 @@ static void descriptions_name_every_condition_and_are_cut_at_the_end(void)
 {
 	struct config_tolerate_item items[] = {
 		item("expired", 0, 604800, 1801353600), item("not_yet_valid", ANY, 5400, INT64_MAX),
-		item("19", ANY, ANY, INT64_MAX), item("revoked", ANY, ANY, 1800000001),
+		item("19", ANY, ANY, INT64_MAX), item("self_signed", ANY, ANY, 1800000001),
 		item("expired", ANY, 0, INT64_MAX)};
 	struct tolerate *tolerate;
 	struct diag diag;
@@ -263,9 +367,9 @@ static void descriptions_name_every_condition_and_are_cut_at_the_end(void)
 	char text[256];
 	tolerate_describe(tolerate, text, sizeof(text));
 	CU_ASSERT_STRING_EQUAL(
-		text,
-		"expired (depth 0, for 7d, until 2027-01-31), not_yet_valid (for 90m), "
-		"unknown_issuer (code 19), revoked (until 2027-01-15T08:00:01Z), expired (for 0s)");
+		text, "expired (depth 0, for 7d, until 2027-01-31), not_yet_valid (for 90m), "
+		      "unknown_issuer (code 19), self_signed (until 2027-01-15T08:00:01Z), expired "
+	              "(for 0s)");
 	for (size_t cap = 1; cap < sizeof(text); cap++) {
 		char small[256];
 		memset(small, 'x', sizeof(small));
@@ -280,7 +384,8 @@ static void descriptions_name_every_condition_and_are_cut_at_the_end(void)
 
 static const struct unit_test tests[] = {
 	{"names and numbers stand for classes", names_and_numbers_stand_for_classes},
-	{"every OpenSSL name and number is tolerable", every_openssl_name_and_number_is_tolerable},
+	{"an OpenSSL name is its class or is refused", an_openssl_name_is_its_class_or_is_refused},
+	{"the classes that can be tolerated are these", the_classes_that_can_be_tolerated_are_these},
 	{"what is unknown or never tolerable is refused",
          what_is_unknown_or_never_tolerable_is_refused},
 	{"very long names are refused without a suggestion",
@@ -288,6 +393,7 @@ static const struct unit_test tests[] = {
 	{"depth narrows", depth_narrows},
 	{"age counts from the certificate's own date", age_counts_from_the_certificates_own_date},
 	{"tolerance itself ends", tolerance_itself_ends},
+	{"all conditions of an item have to hold", all_conditions_of_an_item_have_to_hold},
 	{"any item that fits is enough", any_item_that_fits_is_enough},
 	{"none and all need no list", none_and_all_need_no_list},
 	{"descriptions name every condition and are cut at the end",
