@@ -10,6 +10,8 @@
 #include "peer/hostname.h"
 #include "peer/trust.h"
 
+#define TRUST_SIGNATURES_MAX 1024 /* no service may allow more for one chain */
+
 struct anchor {
 	struct trust_anchor shown;
 	struct cert cert;
@@ -33,8 +35,8 @@ struct trust {
 	unsigned max_depth;
 	bool servers;              /* of an upstream; else clients */
 	struct hostname name;      /* of the server; HOSTNAME_NONE for clients */
-	unsigned signature_checks; /* work that one chain may make, > 0 */
-	unsigned name_comparisons;
+	unsigned signature_checks; /* work that one chain may make; 1 to TRUST_SIGNATURES_MAX */
+	unsigned name_comparisons; /* > 0 */
 	uint8_t id[32];
 };
 

@@ -18,9 +18,15 @@
 #include "peer/verdict.h"
 
 /* Judges `chain` (parsed here if need be) as of now_s (seconds since 1970 UTC). `lists` are those of
- * this trust; NULL: none, nothing is revoked or listed. Possession is not looked at. A trust without
- * anchors that is not pinned gives CLASS_NOT_CHECKED unless a certificate is malformed, the leaf's key
- * unsupported, or a list names it. *out has one reference. E_NOMEM only. */
+ * this trust; NULL: none, nothing is revoked or listed. Possession is not looked at. *out has one reference. E_NOMEM only.
+ *
+ * Deny lists are asked about every certificate of the path, and without one about everything presented; allow lists
+ * about the leaf alone. `issuers` count with and without an anchor: none of them there is issuer_not_allowed. Revocation is
+ * looked at on paths that lead to an anchor.
+ *
+ * A pinned trust looks at the leaf alone: its dates, purpose, strength and extensions, and the lists. A trust without
+ * anchors that is not pinned gives CLASS_NOT_CHECKED unless a certificate is malformed, the leaf's key unsupported or its identity
+ * malformed, or a list is against it. */
 int peer_judge(struct verdict **out, const struct trust *trust, const struct lists *lists,
                struct chain *chain, int64_t now_s);
 

@@ -10,6 +10,16 @@ static int compare(const struct finding *a, const struct finding *b)
 	return a->depth < b->depth ? -1 : a->depth > b->depth ? 1 : 0;
 }
 
+/* The last place: its class comes behind those of all certificates. */
+static void mark_overflow(struct finding *last)
+{
+	*last = (struct finding){
+		.class = CLASS_LIMIT_EXCEEDED,
+		.code = peer_class_row(CLASS_LIMIT_EXCEEDED)->code_leaf,
+		.detail = "more faults than are kept",
+	};
+}
+
 void findings_add(struct findings *findings, enum peer_class class, int depth, unsigned code,
                   int64_t at_s, const char *detail)
 {
@@ -27,17 +37,21 @@ void findings_add(struct findings *findings, enum peer_class class, int depth, u
 	while (at < findings->count && compare(&findings->items[at], &new) < 0) {
 		at++;
 	}
-	if (at == VERDICT_FINDINGS_MAX ||
-	    (at < findings->count && compare(&findings->items[at], &new) == 0)) {
+	if (at < findings->count && compare(&findings->items[at], &new) == 0) {
 		return;
 	}
-	if (findings->count == VERDICT_FINDINGS_MAX) {
-		findings->count--;
+	/* Where all places are taken, those of the last two go: one to the new one, one to the mark. */
+	bool full = findings->count == VERDICT_FINDINGS_MAX;
+	size_t end = full ? VERDICT_FINDINGS_MAX - 2 : findings->count;
+	if (at <= end) {
+		memmove(&findings->items[at + 1], &findings->items[at], (end - at) * sizeof(new));
+		findings->items[at] = new;
 	}
-	memmove(&findings->items[at + 1], &findings->items[at],
-	        (findings->count - at) * sizeof(new));
-	findings->items[at] = new;
-	findings->count++;
+	if (full) {
+		mark_overflow(&findings->items[VERDICT_FINDINGS_MAX - 1]);
+	} else {
+		findings->count++;
+	}
 }
 
 bool findings_milder(const struct findings *a, const struct findings *b)

@@ -1,12 +1,13 @@
 /* Files that list certificates: who is allowed, who is denied.
  *
- * One entry a line; `#` begins a comment; empty lines are fine. Letter case, colons and spaces between hexadecimal digits do not count:
+ * One entry a line; `#` begins a comment (not behind an issuer: a name may have one in it); empty lines are fine. Letter
+ * case, colons and blanks between hexadecimal digits do not count, nor do case and blanks around `,` and `+` in an issuer:
  *
  *     AB:CD:...                                64 digits: SHA-256 of the certificate
  *     sha256 AB:CD:...                         the same
  *     sha1 AB:CD:...                           40 digits: SHA-1; on deny lists alone, as two certificates can be made to share one
  *     spki AB:CD:... | spki <base64>           SHA-256 of its public key (SubjectPublicKeyInfo), hexadecimal or as RFC 7469 writes it
- *     serial 0A1B issuer CN=Some CA,O=Some     serial number and issuer, the issuer as events write it (tls.client.issuer)
+ *     serial 0A1B issuer CN=Some CA,O=Some     serial number and issuer, both as events write them (tls.client.issuer)
  *
  * PEM certificates stand for their SHA-256; they may be mixed with lines. Thread: made by the main thread; immutable. */
 #pragma once
@@ -19,6 +20,9 @@
 #include "config/config.h"
 #include "peer/chain.h"
 
+#define LIST_FILE_BYTES_MAX (64U << 20)
+#define LIST_FILE_ERRORS_MAX 20 /* wrong lines that are told of; the rest is one sentence more */
+
 struct list_file;
 
 enum list_use {
@@ -27,12 +31,19 @@ enum list_use {
 	LIST_PINNED /* allow, and nothing that an unproven certificate can say: no serial */
 };
 
-/* Reads one file (at most 64 MiB). Each wrong line is an error in `diag` with the list's own path and line; `at` and `file` say
- * where the configuration names it. An empty allow list is a warning: nobody gets in. E_INVALID; E_NOMEM. */
+/* Reads one file (at most LIST_FILE_BYTES_MAX). Each wrong line is an error in `diag` with the list's own path and line; `at`
+ * and `file` say where the configuration names it. Warnings: an allow list without an entry, since nobody gets in; `spki` for
+ * LIST_PINNED, as whoever holds that key can write any name into a certificate around it. E_INVALID; E_NOMEM. */
 int list_file_read(struct list_file **out, const struct config_text *path, enum list_use use,
                    const char *file, struct diag *diag);
+/* Takes *list and leaves NULL there; NULL is fine. */
 void list_file_free(struct list_file **list);
+/* Lines and PEM blocks that name somebody, repeated ones as well. */
 size_t list_file_entries(const struct list_file *list);
+/* Of the whole file: 32 bytes. */
 const uint8_t *list_file_sha256(const struct list_file *list);
-/* Is this certificate (parsed) on it? *what: a static word for the kind of entry that found it. */
-bool list_file_find(const struct list_file *list, const struct cert *cert, const char **what);
+/* Is this certificate on it? One that could not be parsed is known by its fingerprints. `proven`: its issuer signed it, as a
+ * path shows; without that an entry of serial number and issuer, which anybody can write, is passed over. *what: a static word for
+ * the kind of entry that found it. */
+bool list_file_find(const struct list_file *list, const struct cert *cert, bool proven,
+                    const char **what);

@@ -1,6 +1,7 @@
 #include "peer/path.h"
 
 #include "peer/der.h"
+#include "peer/lists_judge.h"
 #include "peer/rules.h"
 #include "peer/signature.h"
 
@@ -18,12 +19,14 @@ struct edge {
 
 struct search {
 	const struct trust *trust;
+	const struct lists *lists; /* NULL: none */
 	const struct chain *chain;
 	int64_t now_s;
 	struct path_result *out;
 	struct path current;
 	size_t edge_count;
-	struct edge edges[PATH_SIGNATURES_MAX];
+	struct edge *edges;   /* TRUST_SIGNATURES_MAX */
+	unsigned signatures;  /* left */
 	unsigned steps;       /* left */
 	unsigned comparisons; /* left */
 	bool done;            /* a faultless path, or too much work */
@@ -57,13 +60,13 @@ static bool verify(struct search *s, const struct cert *cert, const struct cert 
 			return true;
 		}
 	}
-	if (s->edge_count == PATH_SIGNATURES_MAX) {
+	if (s->signatures == 0) {
 		give_up(s);
 		return false;
 	}
+	s->signatures--;
 	*result = signature_verify(cert, issuer);
 	s->edges[s->edge_count++] = (struct edge){cert, issuer, *result};
-	s->out->signature_checks++;
 	return true;
 }
 
@@ -87,18 +90,68 @@ static bool in_path(const struct path *path, const struct cert *cert)
 	return false;
 }
 
+/* One of the CAs that the service asks for has to be in it, as far as its signatures were verified. */
+static void check_issuers(const struct search *s, struct path *path)
+{
+	if (s->trust->issuers.count == 0) {
+		return;
+	}
+	/* A leaf is no issuer, unless it is its own anchor. */
+	for (size_t i = path->anchor != NULL && path->count == 1 ? 0 : 1; i < path->count; i++) {
+		if (trust_is_issuer(s->trust, path->certs[i])) {
+			return;
+		}
+	}
+	findings_add(&path->findings, CLASS_ISSUER_NOT_ALLOWED, 0, 0, 0, NULL);
+}
+
+static void check_denied_issuers(const struct search *s, struct path *path)
+{
+	for (size_t i = 1; i < path->count; i++) {
+		lists_judge_denied(&path->findings, s->lists, path->certs[i], (int)i);
+	}
+}
+
+static struct revocation not_known(const struct search *s)
+{
+	bool checked = lists_revoke(s->lists);
+	return (struct revocation){.checked = checked,
+	                           .status = checked ? REVOCATION_UNKNOWN : REVOCATION_GOOD};
+}
+
+/* Adds what CRLs say. False: too much work. */
+static bool check_revocation(struct search *s, struct path *path)
+{
+	path->revocation = not_known(s);
+	return !lists_revoke(s->lists) ||
+	       revocation_check_path(&s->lists->revocation, &path->findings, &path->revocation,
+	                             path->certs, path->count, s->now_s, &s->out->holds_from_s,
+	                             &s->out->holds_until_s, &s->signatures);
+}
+
 /* `s->current` leads to an anchor. */
 static void judge_path(struct search *s)
 {
 	struct path *path = &s->current;
+	struct path *best = &s->out->best;
 	path->findings.count = 0;
 	if (!rules_check_path(&path->findings, s->trust, path->certs, path->count, true, s->now_s,
 	                      &s->comparisons)) {
 		give_up(s);
 		return;
 	}
-	if (!s->anchored || findings_milder(&path->findings, &s->out->best.findings)) {
-		s->out->best = *path;
+	check_issuers(s, path);
+	check_denied_issuers(s, path);
+	/* What CRLs add makes nothing milder, and costs signatures. */
+	if (s->anchored && !findings_milder(&path->findings, &best->findings)) {
+		return;
+	}
+	if (!check_revocation(s, path)) {
+		give_up(s);
+		return;
+	}
+	if (!s->anchored || findings_milder(&path->findings, &best->findings)) {
+		*best = *path;
 		s->anchored = true;
 	}
 	s->done = path->findings.count == 0;
@@ -266,27 +319,40 @@ static void judge_presented(struct search *s)
 		give_up(s);
 		return;
 	}
+	check_issuers(s, best);
+	check_denied_issuers(s, best);
 	for (size_t i = 1; i < chain->count; i++) {
-		if (chain->certs[i].parsed && !in_path(best, &chain->certs[i])) {
-			rules_check_cert(&best->findings, s->trust, &chain->certs[i], (int)i,
-			                 ROLE_ISSUER, s->now_s);
+		const struct cert *cert = &chain->certs[i];
+		if (in_path(best, cert)) {
+			continue;
 		}
+		if (cert->parsed) {
+			rules_check_cert(&best->findings, s->trust, cert, (int)i, ROLE_ISSUER,
+			                 s->now_s);
+		}
+		lists_judge_denied(&best->findings, s->lists, cert, (int)i);
 	}
+	/* Nobody's key is there that a CRL could be signed by. */
+	best->revocation = not_known(s);
 }
 
-void path_search(struct path_result *out, const struct trust *trust, const struct chain *chain,
-                 int64_t now_s)
+void path_search(struct path_result *out, const struct trust *trust, const struct lists *lists,
+                 const struct chain *chain, int64_t now_s)
 {
 	const struct cert *leaf = &chain->certs[0];
+	struct edge edges[TRUST_SIGNATURES_MAX];
 	*out = (struct path_result){.holds_from_s = INT64_MIN, .holds_until_s = INT64_MAX};
 	struct search s = {
 		.trust = trust,
+		.lists = lists,
 		.chain = chain,
 		.now_s = now_s,
 		.out = out,
 		.current = {.count = 1, .certs = {leaf}},
+		.edges = edges,
+		.signatures = trust->signature_checks,
 		.steps = PATH_STEPS_MAX,
-		.comparisons = PATH_NAMES_MAX,
+		.comparisons = trust->name_comparisons,
 	};
 	for (size_t i = 0; i < chain->count; i++) {
 		if (chain->certs[i].parsed) {
@@ -305,4 +371,6 @@ void path_search(struct path_result *out, const struct trust *trust, const struc
 	if (!out->limited && !s.anchored) {
 		judge_presented(&s);
 	}
+	out->signature_checks = trust->signature_checks - s.signatures;
+	out->name_comparisons = trust->name_comparisons - s.comparisons;
 }

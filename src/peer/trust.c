@@ -18,7 +18,7 @@
 #define OID_BYTES_MAX 128
 #define SIGNATURE_CHECKS_DEFAULT 32
 #define NAME_COMPARISONS_DEFAULT 65536
-#define WORK_MAX (1U << 20) /* of either: beyond that it is no bound */
+#define NAME_COMPARISONS_MAX (1U << 30)
 
 /* `oid` is dotted. E_INVALID: it is none. */
 static int set_purpose(struct trust *trust, const char *oid)
@@ -236,9 +236,9 @@ static int finish(struct trust **out, struct trust **trust, int err, const struc
 	return E_OK;
 }
 
-static unsigned bound_of(uint64_t given, unsigned fallback)
+static unsigned bound_of(uint64_t given, unsigned fallback, unsigned most)
 {
-	return given == 0 ? fallback : given > WORK_MAX ? WORK_MAX : (unsigned)given;
+	return given == 0 ? fallback : given > most ? most : (unsigned)given;
 }
 
 /* What a service without CAs cannot honour is an error: nobody may believe that it is in force. */
@@ -296,8 +296,10 @@ int trust_new(struct trust **out, const struct config_client *client,
 	trust->pinned = client->trust == TRUST_PINNED;
 	trust->profile = client->profile;
 	trust->max_depth = client->max_depth;
-	trust->signature_checks = bound_of(limits->signature_checks, SIGNATURE_CHECKS_DEFAULT);
-	trust->name_comparisons = bound_of(limits->name_comparisons, NAME_COMPARISONS_DEFAULT);
+	trust->signature_checks =
+		bound_of(limits->signature_checks, SIGNATURE_CHECKS_DEFAULT, TRUST_SIGNATURES_MAX);
+	trust->name_comparisons =
+		bound_of(limits->name_comparisons, NAME_COMPARISONS_DEFAULT, NAME_COMPARISONS_MAX);
 	int sources_err = check_sources(client, file, diag);
 	int err = compile_purpose(trust, client, file, diag);
 	err = err != E_OK ? err : sources_err;

@@ -12,8 +12,9 @@
 
 #include "peer/classes.h"
 
-#define VERDICT_FINDINGS_MAX 32 /* more than these: the gravest stay */
-#define VERDICT_PATH_MAX 20     /* certificates of a path; no longer one is looked for */
+#define VERDICT_FINDINGS_MAX \
+	32                  /* more than these: the gravest stay, and the last is limit_exceeded */
+#define VERDICT_PATH_MAX 20 /* certificates of a path; no longer one is looked for */
 
 struct finding {
 	enum peer_class class;
