@@ -7,6 +7,7 @@
 #include "peer/der.h"
 #include "peer/identity.h"
 #include "peer/name.h"
+#include "peer/qualified.h"
 
 static int fingerprints(struct cert *cert)
 {
@@ -44,6 +45,21 @@ static bool read_version(struct cert *cert, struct slice *tbs)
 	return true;
 }
 
+/* GnuTLS reads no curve that is described: it is told which one it is. */
+static int import_key(struct cert_x509 *x)
+{
+	struct slice point = x->key_kind.point;
+	if (point.len > 0) {
+		unsigned half = (unsigned)point.len / 2;
+		gnutls_datum_t left = {(unsigned char *)point.data, half};
+		gnutls_datum_t right = {(unsigned char *)point.data + half, half};
+		return gnutls_pubkey_import_ecc_raw(x->key, GNUTLS_ECC_CURVE_SECP256R1, &left,
+		                                    &right);
+	}
+	gnutls_datum_t spki = {(unsigned char *)x->spki.data, (unsigned)x->spki.len};
+	return gnutls_pubkey_import(x->key, &spki, GNUTLS_X509_FMT_DER);
+}
+
 /* GnuTLS is the second opinion on the format, and reads the key. */
 static int import_with_gnutls(struct cert *cert)
 {
@@ -67,9 +83,7 @@ static int import_with_gnutls(struct cert *cert)
 		cert->x509->key = NULL;
 		return E_NOMEM;
 	}
-	gnutls_datum_t spki = {(unsigned char *)cert->x509->spki.data,
-	                       (unsigned)cert->x509->spki.len};
-	code = gnutls_pubkey_import(cert->x509->key, &spki, GNUTLS_X509_FMT_DER);
+	code = import_key(cert->x509);
 	if (code < 0) {
 		gnutls_pubkey_deinit(cert->x509->key);
 		cert->x509->key = NULL;
@@ -87,6 +101,16 @@ static int read_names(struct cert *cert, struct arena *arena, struct slice issue
 	err = err != E_OK ? err : name_fold(arena, &x->subject_folded, x->subject);
 	x->self_issued = slice_equal(x->issuer_folded, x->subject_folded);
 	return err;
+}
+
+/* RFC 5280 4.1.2.8: bits, from version 2 on. False: malformed. */
+static bool skip_unique_id(struct slice *tbs, uint8_t number, unsigned version)
+{
+	struct slice bits;
+	struct slice octets;
+	unsigned unused;
+	return !der_get(tbs, DER_CONTEXT | number, &bits) ||
+	       (version >= 2 && der_bits(bits, &octets, &unused));
 }
 
 /* RFC 5280 4.1.2, in its order */
@@ -120,13 +144,11 @@ static int read_tbs(struct cert *cert, struct arena *arena, struct slice tbs,
 	if (gnutls_hash_fast(GNUTLS_DIG_SHA256, x->spki.data, x->spki.len, cert->spki_sha256) < 0) {
 		return E_NOMEM;
 	}
-	struct slice unused;
-	struct slice outer;
-	struct slice extensions;
-	if ((der_get(&tbs, DER_CONTEXT | 1, &unused) && cert->version < 2) ||
-	    (der_get(&tbs, DER_CONTEXT | 2, &unused) && cert->version < 2)) {
+	if (!skip_unique_id(&tbs, 1, cert->version) || !skip_unique_id(&tbs, 2, cert->version)) {
 		return E_INVALID;
 	}
+	struct slice outer;
+	struct slice extensions;
 	if (der_get(&tbs, DER_CONTEXT_CONSTRUCTED | 3, &outer)) {
 		if (cert->version < 3 || !der_get(&outer, DER_SEQUENCE, &extensions) ||
 		    outer.len != 0) {
@@ -172,6 +194,10 @@ int cert_parse(struct cert *cert, struct arena *arena)
 		return E_NOMEM;
 	}
 	err = read_certificate(cert, arena);
+	if (err == E_OK) {
+		err = qualified_read(&cert->qualified, arena, cert->x509->subject,
+		                     cert->x509->qc_statements);
+	}
 	if (err != E_OK) {
 		/* Half a certificate is no evidence: what was read before the fault goes. */
 		struct cert bare = {.der = der};

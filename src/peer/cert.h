@@ -53,7 +53,8 @@ struct cert_x509 {
 	bool has_constraints;
 	struct slice permitted; /* content of permittedSubtrees, empty: none */
 	struct slice excluded;
-	bool unknown_critical; /* an extension is critical and not among those judged here */
+	struct slice qc_statements; /* the extension's content, unread; empty: none */
+	bool unknown_critical;      /* an extension is critical and not among those judged here */
 };
 
 /* Reads cert->der, which has to outlive the cert: nothing is copied that can point there. Sets

@@ -51,6 +51,7 @@ struct san {
 };
 
 struct cert_x509;
+struct qualified;
 struct arena;
 
 /* One certificate: evidence. Everything here lives as long as its chain. */
@@ -76,9 +77,10 @@ struct cert {
 	size_t purpose_count;   /* at most CERT_VALUES_MAX */
 	const char **key_usages; /* "digitalSignature", ... static names */
 	size_t key_usage_count;
-	struct slice *policies; /* dotted OIDs */
-	size_t policy_count;    /* at most CERT_VALUES_MAX */
-	struct cert_x509 *x509; /* for peer/ alone; NULL unless parsed */
+	struct slice *policies;            /* dotted OIDs */
+	size_t policy_count;               /* at most CERT_VALUES_MAX */
+	const struct qualified *qualified; /* peer/qualified.h; NULL: not one of its values is there */
+	struct cert_x509 *x509;            /* for peer/ alone; NULL unless parsed */
 };
 
 struct chain {

@@ -141,7 +141,9 @@ static int read_policies(struct reading *r, struct slice value)
 	struct cert *cert = r->cert;
 	struct slice in;
 	size_t kept;
-	if (!der_get(&value, DER_SEQUENCE, &in) || value.len != 0 || !count_elements(in, &kept)) {
+	/* RFC 5280 4.2.1.4: one at least */
+	if (!der_get(&value, DER_SEQUENCE, &in) || value.len != 0 || in.len == 0 ||
+	    !count_elements(in, &kept)) {
 		return E_INVALID;
 	}
 	cert->policies = arena_array(r->arena, kept, sizeof(*cert->policies));
@@ -297,31 +299,62 @@ static int read_constraints(struct reading *r, struct slice value)
 	return in.len == 0 ? E_OK : E_INVALID;
 }
 
-/* The extensions that are judged, all below 2.5.29. Whatever else is critical makes a
- * certificate unusable (RFC 5280 4.2): policyConstraints, policyMappings and inhibitAnyPolicy
- * too, since policies are not processed here, key identifiers, which must not be critical, and
+/* RFC 5280 4.2.2.1: read by whoever asks for a certificate's status, so its form counts */
+static int read_authority_info(struct reading *r, struct slice value)
+{
+	(void)r;
+	struct slice in;
+	if (!der_get(&value, DER_SEQUENCE, &in) || value.len != 0 || in.len == 0) {
+		return E_INVALID;
+	}
+	while (in.len > 0) {
+		struct slice access;
+		struct slice method;
+		uint8_t form;
+		if (!der_get(&in, DER_SEQUENCE, &access) || !der_get(&access, DER_OID, &method) ||
+		    !der_any(&access, &form, NULL, NULL) || access.len != 0 ||
+		    (form & DER_CONTEXT) == 0) {
+			return E_INVALID;
+		}
+	}
+	return E_OK;
+}
+
+/* The extensions that are read: below id-ce, and one of id-pe. Whatever else is critical makes a certificate
+ * unusable (RFC 5280 4.2): policyConstraints, policyMappings and inhibitAnyPolicy too, since policies
+ * are not processed here, key identifiers and authority information, which must not be critical, and
  * proxy certificates, which would let a leaf issue another one. */
+#define ID_CE(n) SLICE("\x55\x1d" n)
+
 static const struct {
-	uint8_t last;
+	struct slice oid;
 	bool may_be_critical;
 	read_fn *read;
 } known_extensions[] = {
-	{19, true, read_basic_constraints}, {15, true, read_key_usage},
-	{37, true, read_purposes},          {17, true, read_names},
-	{30, true, read_constraints},       {32, true, read_policies},
-	{14, false, read_subject_key_id},   {35, false, read_authority_key_id},
+	{ID_CE("\x13"), true, read_basic_constraints},
+	{ID_CE("\x0f"), true, read_key_usage},
+	{ID_CE("\x25"), true, read_purposes},
+	{ID_CE("\x11"), true, read_names},
+	{ID_CE("\x1e"), true, read_constraints},
+	{ID_CE("\x20"), true, read_policies},
+	{ID_CE("\x0e"), false, read_subject_key_id},
+	{ID_CE("\x23"), false, read_authority_key_id},
+	{SLICE("\x2b\x06\x01\x05\x05\x07\x01\x01"), false, read_authority_info},
 };
 
 static int read_extension(struct reading *r, struct slice oid, bool critical, struct slice value)
 {
 	for (size_t i = 0; i < sizeof(known_extensions) / sizeof(known_extensions[0]); i++) {
-		const uint8_t expected[] = {0x55, 0x1d, known_extensions[i].last};
-		if (slice_equal(oid, slice_of(expected, sizeof(expected)))) {
+		if (slice_equal(oid, known_extensions[i].oid)) {
 			if (critical && !known_extensions[i].may_be_critical) {
 				r->cert->x509->unknown_critical = true;
 			}
 			return known_extensions[i].read(r, value);
 		}
+	}
+	/* RFC 3739 3.2.6: evidence, and nothing that could be judged */
+	if (slice_equal(oid, SLICE("\x2b\x06\x01\x05\x05\x07\x01\x03"))) {
+		r->cert->x509->qc_statements = value;
 	}
 	if (critical) {
 		r->cert->x509->unknown_critical = true;
