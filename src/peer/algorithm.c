@@ -214,13 +214,71 @@ static bool read_rsa(struct key_kind *out, struct slice key)
 	return true;
 }
 
-/* RFC 5480 2.1.1: a named curve, nothing else. Explicit parameters are how CVE-2020-0601 was
- * exploited. */
-static void read_curve(struct key_kind *out, struct slice parameters)
+/* P-256 as ECParameters (RFC 3279 2.3.5): version 1, the field of its prime; a, b; the generator; its order. Seed and cofactor follow
+ * from these. */
+static const uint8_t p256_field[] = {0x02, 0x01, 0x01, 0x30, 0x2c, 0x06, 0x07, 0x2a, 0x86, 0x48,
+                                     0xce, 0x3d, 0x01, 0x01, 0x02, 0x21, 0x00, 0xff, 0xff, 0xff,
+                                     0xff, 0x00, 0x00, 0x00, 0x01, 0x00, 0x00, 0x00, 0x00, 0x00,
+                                     0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0xff,
+                                     0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+static const uint8_t p256_a_b[] = {
+	0x04, 0x20, 0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x00, 0x01, 0x00, 0x00, 0x00, 0x00,
+	0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+	0xff, 0xff, 0xff, 0xff, 0xff, 0xfc, 0x04, 0x20, 0x5a, 0xc6, 0x35, 0xd8, 0xaa, 0x3a,
+	0x93, 0xe7, 0xb3, 0xeb, 0xbd, 0x55, 0x76, 0x98, 0x86, 0xbc, 0x65, 0x1d, 0x06, 0xb0,
+	0xcc, 0x53, 0xb0, 0xf6, 0x3b, 0xce, 0x3c, 0x3e, 0x27, 0xd2, 0x60, 0x4b};
+static const uint8_t p256_generator[] = {
+	0x04, 0x6b, 0x17, 0xd1, 0xf2, 0xe1, 0x2c, 0x42, 0x47, 0xf8, 0xbc, 0xe6, 0xe5,
+	0x63, 0xa4, 0x40, 0xf2, 0x77, 0x03, 0x7d, 0x81, 0x2d, 0xeb, 0x33, 0xa0, 0xf4,
+	0xa1, 0x39, 0x45, 0xd8, 0x98, 0xc2, 0x96, 0x4f, 0xe3, 0x42, 0xe2, 0xfe, 0x1a,
+	0x7f, 0x9b, 0x8e, 0xe7, 0xeb, 0x4a, 0x7c, 0x0f, 0x9e, 0x16, 0x2b, 0xce, 0x33,
+	0x57, 0x6b, 0x31, 0x5e, 0xce, 0xcb, 0xb6, 0x40, 0x68, 0x37, 0xbf, 0x51, 0xf5};
+static const uint8_t p256_order[] = {0x00, 0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x00, 0x00,
+                                     0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xbc,
+                                     0xe6, 0xfa, 0xad, 0xa7, 0x17, 0x9e, 0x84, 0xf3, 0xb9,
+                                     0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51};
+
+#define SAME(slice, bytes) slice_equal(slice, slice_of(bytes, sizeof(bytes)))
+
+static bool begins(struct slice *in, const uint8_t *bytes, size_t len)
+{
+	if (in->len < len || memcmp(in->data, bytes, len) != 0) {
+		return false;
+	}
+	*in = slice_of(in->data + len, in->len - len);
+	return true;
+}
+
+/* All of it, the generator above all: another one of the same curve makes a key that its maker knows for every
+ * public point (CVE-2020-0601). */
+static bool describes_p256(struct slice parameters)
+{
+	struct slice in;
+	struct slice curve;
+	struct slice generator;
+	struct slice order;
+	return der_get(&parameters, DER_SEQUENCE, &in) && parameters.len == 0 &&
+	       begins(&in, p256_field, sizeof(p256_field)) && der_get(&in, DER_SEQUENCE, &curve) &&
+	       begins(&curve, p256_a_b, sizeof(p256_a_b)) &&
+	       der_get(&in, DER_OCTET_STRING, &generator) && SAME(generator, p256_generator) &&
+	       der_get(&in, DER_INTEGER, &order) && SAME(order, p256_order);
+}
+
+/* RFC 5480 2.1.1: a named curve, nothing else. One that is described is worth knowing if it is an old friend, so
+ * that the chain can be verified and the finding says what is wrong with it. */
+static void read_curve(struct key_kind *out, struct slice parameters, struct slice key)
 {
 	struct slice content;
 	char oid[DER_OID_TEXT_MAX];
 	out->ec = true;
+	if (key.len == 1 + 2 * 32 && key.data[0] == 0x04 && describes_p256(parameters)) {
+		out->curve = "P-256";
+		out->bits = 256;
+		out->weak = true;
+		out->supported = true;
+		out->point = slice_of(key.data + 1, key.len - 1);
+		return;
+	}
 	if (!der_get(&parameters, DER_OID, &content) || parameters.len != 0 ||
 	    !der_oid_text(content, oid, sizeof(oid))) {
 		return;
@@ -230,8 +288,25 @@ static void read_curve(struct key_kind *out, struct slice parameters)
 			out->curve = curves[i].name;
 			out->bits = curves[i].bits;
 			out->supported = curves[i].supported;
+			out->tls = curves[i].supported;
 		}
 	}
+}
+
+/* RFC 4055 3.3: a key can be kept to one hash, and to a least length of the salt. False: to something that nothing here can
+ * do. */
+static bool read_pss_limits(struct key_kind *out, struct slice parameters)
+{
+	struct signature_kind limits = {.pss_digest = GNUTLS_DIG_UNKNOWN};
+	if (parameters.len == 0) {
+		return true;
+	}
+	if (!read_pss(&limits, parameters) || limits.pss_digest == GNUTLS_DIG_UNKNOWN) {
+		return false;
+	}
+	out->pss_digest = limits.pss_digest;
+	out->pss_salt = limits.pss_salt;
+	return true;
 }
 
 bool key_kind_read(struct key_kind *out, struct slice spki)
@@ -242,23 +317,31 @@ bool key_kind_read(struct key_kind *out, struct slice spki)
 	struct slice key;
 	unsigned unused;
 	char oid[DER_OID_TEXT_MAX];
-	*out = (struct key_kind){0};
+	*out = (struct key_kind){.pss_digest = GNUTLS_DIG_UNKNOWN};
 	if (!der_get(&spki, DER_SEQUENCE, &identifier) || !der_get(&spki, DER_BIT_STRING, &bits) ||
 	    spki.len != 0 || !der_bits(bits, &key, &unused) ||
 	    !read_identifier(identifier, oid, &parameters)) {
 		return false;
 	}
 	if (strcmp(oid, "1.2.840.113549.1.1.1") == 0 || strcmp(oid, OID_PSS) == 0) {
-		out->name = strcmp(oid, OID_PSS) == 0 ? "RSA-PSS" : "RSA";
-		return read_rsa(out, key);
+		out->pss = strcmp(oid, OID_PSS) == 0;
+		out->name = out->pss ? "RSA-PSS" : "RSA";
+		if (!read_rsa(out, key)) {
+			return false;
+		}
+		out->supported = out->supported && (!out->pss || read_pss_limits(out, parameters));
+		out->tls = out->supported;
+		return true;
 	}
 	if (strcmp(oid, "1.2.840.10045.2.1") == 0) {
 		out->name = "ECDSA";
-		read_curve(out, parameters);
+		read_curve(out, parameters, key);
 	} else if (strcmp(oid, "1.3.101.112") == 0) {
-		*out = (struct key_kind){.name = "Ed25519", .bits = 256, .supported = true};
+		*out = (struct key_kind){
+			.name = "Ed25519", .bits = 256, .supported = true, .tls = true};
 	} else if (strcmp(oid, "1.3.101.113") == 0) {
-		*out = (struct key_kind){.name = "Ed448", .bits = 456, .supported = true};
+		*out = (struct key_kind){
+			.name = "Ed448", .bits = 456, .supported = true, .tls = true};
 	} else if (strcmp(oid, "1.2.840.10040.4.1") == 0) {
 		out->name = "DSA";
 	}
@@ -275,6 +358,9 @@ const char *key_weakness(const struct key_kind *key, enum profile profile)
 			return "the RSA exponent is even or 1";
 		}
 		return key->bits < least ? "the RSA key is too short" : NULL;
+	}
+	if (key->point.len > 0) {
+		return "the elliptic curve is described, not named";
 	}
 	/* TLS 1.3 has nothing below P-256, so no profile has. */
 	if (key->ec && key->curve != NULL && key->bits < 256) {

@@ -26,9 +26,17 @@ struct key_kind {
 	const char *curve; /* elliptic curves in Weierstrass form only; NULL: none, or unknown */
 	unsigned bits;
 	bool supported; /* TLS can authenticate with it, and it can verify certificates */
-	bool weak;      /* whatever its size: an RSA exponent that is even or 1 */
+	bool weak; /* whatever its size: an RSA exponent that is even or 1, a curve that is not named */
+	bool tls; /* supported, and the TLS library takes it from a certificate */
 	bool ec;
 	bool rsa;
+	/* The key of a curve that was described and not named: x || y, of the curve's size each. Empty: it stands in
+	 * the SubjectPublicKeyInfo as everybody reads it. */
+	struct slice point;
+	bool pss; /* for RSASSA-PSS alone */
+	/* with `pss`: for one hash alone (RFC 4055 3.3); GNUTLS_DIG_UNKNOWN: any */
+	gnutls_digest_algorithm_t pss_digest;
+	unsigned pss_salt; /* at least, with pss_digest */
 };
 
 /* From the content of an AlgorithmIdentifier. False: it is malformed. */

@@ -9,7 +9,7 @@
 #include "peer/cert.h"
 
 /* NULL when all names of `cert` are within what `issuer` may certify; else what violates it,
- * static. Counts *comparisons down, one a name and subtree; at 0 it stops, and the answer is
- * worth nothing. */
+ * static. Counts *comparisons down, one for each name and subtree and one more for every 128 bytes of
+ * them; at 0 it stops, and the answer is worth nothing. */
 const char *constraints_check(const struct cert *issuer, const struct cert *cert,
                               unsigned *comparisons);

@@ -222,8 +222,18 @@ static int folded(struct slice *s, bool *begun)
 	return c >= 'A' && c <= 'Z' ? c + 'a' - 'A' : c;
 }
 
+static bool is_unsafe(const struct ava *ava)
+{
+	enum text_fault fault = text_fault(ava->tag, ava->value);
+	return fault != TEXT_FINE && fault != TEXT_NOT_STRING;
+}
+
 static enum name_match compare_values(const struct ava *a, const struct ava *b)
 {
+	/* What has NUL in it is whatever its reader makes of it. */
+	if (is_unsafe(a) || is_unsafe(b)) {
+		return NAME_UNDECIDED;
+	}
 	if (slice_equal(a->value_whole, b->value_whole)) {
 		return NAME_WITHIN;
 	}

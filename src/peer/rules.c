@@ -3,6 +3,8 @@
 #include "peer/constraints.h"
 #include "peer/der.h"
 
+#define SERIAL_OCTETS_MAX 20
+
 static const uint8_t any_purpose_oid[] = {0x55, 0x1d, 0x25, 0x00};
 
 static void check_dates(struct findings *findings, const struct cert *cert, int depth, int64_t now_s)
@@ -13,6 +15,37 @@ static void check_dates(struct findings *findings, const struct cert *cert, int 
 	}
 	if (now_s > cert->not_after_s) {
 		findings_add(findings, CLASS_EXPIRED, depth, 0, cert->not_after_s, NULL);
+	}
+}
+
+/* RFC 5280 4.1.2.2: 20 octets at most. A zero before them is the sign. Zero and negative numbers are to be taken
+ * gracefully, which means here: like any other. */
+static void check_serial(struct findings *findings, const struct cert *cert, int depth)
+{
+	struct slice serial = cert->serial;
+	size_t sign = serial.data[0] == 0 ? 1 : 0;
+	if (serial.len - sign > SERIAL_OCTETS_MAX) {
+		findings_add(findings, CLASS_MALFORMED_CERTIFICATE, depth, 0, 0,
+		             "a serial number of more than 20 octets");
+	}
+}
+
+/* What only CAs may have. It would not be listened to in a leaf, but one that has it was not issued with care. */
+static void check_leaf(struct findings *findings, const struct cert *cert, int depth)
+{
+	const struct cert_x509 *x = cert->x509;
+	if (x->ca) {
+		return;
+	}
+	/* RFC 5280 4.2.1.10 */
+	if (x->has_constraints) {
+		findings_add(findings, CLASS_NAME_NOT_PERMITTED, depth, 0, 0,
+		             "name constraints in a certificate that is no CA");
+	}
+	/* RFC 5280 4.2.1.3, 4.2.1.9 */
+	if (x->has_key_usage && (x->key_usage & KEY_USAGE_KEY_CERT_SIGN) != 0) {
+		findings_add(findings, CLASS_WRONG_PURPOSE, depth, 0, 0,
+		             "key usage keyCertSign in a certificate that is no CA");
 	}
 }
 
@@ -68,9 +101,13 @@ void rules_check_cert(struct findings *findings, const struct trust *trust, cons
 	if (cert->x509->unknown_critical) {
 		findings_add(findings, CLASS_UNKNOWN_CRITICAL_EXTENSION, depth, 0, 0, NULL);
 	}
+	check_serial(findings, cert, depth);
 	check_dates(findings, cert, depth, now_s);
 	check_purpose(findings, trust, cert, depth, role);
 	check_strength(findings, trust, cert, depth, role);
+	if (role == ROLE_LEAF) {
+		check_leaf(findings, cert, depth);
+	}
 }
 
 static void check_issuer(struct findings *findings, const struct cert *cert, int depth)

@@ -53,6 +53,13 @@ static enum signature_result verify_any(verify_fn *verify, const struct signatur
 	if (issuer->x509->key == NULL) {
 		return SIGNATURE_NO_KEY;
 	}
+	/* RFC 4055 1.2, 3.3: what the key is kept to, its signatures have to keep */
+	const struct key_kind *key = &issuer->x509->key_kind;
+	if (key->pss && (kind->pss_digest == GNUTLS_DIG_UNKNOWN ||
+	                 (key->pss_digest != GNUTLS_DIG_UNKNOWN &&
+	                  (kind->pss_digest != key->pss_digest || kind->pss_salt < key->pss_salt)))) {
+		return SIGNATURE_WRONG;
+	}
 	gnutls_datum_t data = {(unsigned char *)tbs.data, (unsigned)tbs.len};
 	gnutls_datum_t value = {(unsigned char *)signature.data, (unsigned)signature.len};
 	int code = kind->pss_digest != GNUTLS_DIG_UNKNOWN
