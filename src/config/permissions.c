@@ -11,20 +11,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "config/trials.h"
+
 #define GROUPS_MAX 1024
-
-/* One thing to try; `file` NULL would be the state folder, which is tried apart. */
-struct trial {
-	const char *kind;
-	const struct config_text *file;
-	bool is_folder;
-	int error; /* errno of the user's attempt; 0: fine, or wrong for us as well */
-};
-
-struct trials {
-	struct trial *items;
-	size_t count;
-};
 
 struct identity {
 	uid_t uid;
@@ -32,86 +21,6 @@ struct identity {
 	gid_t groups[GROUPS_MAX];
 	int group_count;
 };
-
-static void add_trial(struct trials *trials, const char *kind, const struct config_text *file)
-{
-	trials->items[trials->count++] = (struct trial){kind, file, false, 0};
-}
-
-/* Of all back ends of a service, as indices: its own, its quarantine, those of its routes. */
-static size_t upstream_count(const struct config_service *service)
-{
-	return 2 + service->route_count;
-}
-
-static const struct config_upstream *upstream_at(const struct config_service *service, size_t i)
-{
-	return i == 0   ? &service->upstream
-	       : i == 1 ? &service->quarantine
-	                : &service->routes[i - 2].upstream;
-}
-
-static size_t count_files(const struct config_service *service)
-{
-	size_t count = 2 * service->certificate_count + service->client.ca.count;
-	for (size_t i = 0; i < upstream_count(service); i++) {
-		count += 2 + upstream_at(service, i)->tls.ca.count;
-	}
-	return count;
-}
-
-static void collect_upstream(struct trials *trials, const struct config_upstream_tls *tls)
-{
-	if (tls->certificate.chain.text != NULL) {
-		add_trial(trials, "certificate", &tls->certificate.chain);
-		add_trial(trials, "key", &tls->certificate.key);
-	}
-	for (size_t i = 0; i < tls->ca.count; i++) {
-		add_trial(trials, "ca", &tls->ca.items[i]);
-	}
-}
-
-static int collect(struct trials *trials, const struct config *config)
-{
-	size_t count = 1;
-	for (size_t i = 0; i < config->service_count; i++) {
-		count += count_files(&config->services[i]);
-	}
-	trials->items = calloc(count, sizeof(trials->items[0]));
-	if (trials->items == NULL) {
-		return E_NOMEM;
-	}
-	for (size_t i = 0; i < config->service_count; i++) {
-		const struct config_service *service = &config->services[i];
-		for (size_t c = 0; c < service->certificate_count; c++) {
-			add_trial(trials, "certificate", &service->certificates[c].chain);
-			add_trial(trials, "key", &service->certificates[c].key);
-		}
-		for (size_t c = 0; c < service->client.ca.count; c++) {
-			add_trial(trials, "ca", &service->client.ca.items[c]);
-		}
-		for (size_t u = 0; u < upstream_count(service); u++) {
-			collect_upstream(trials, &upstream_at(service, u)->tls);
-		}
-	}
-	trials->items[trials->count++] = (struct trial){"state", &config->state, true, 0};
-	return E_OK;
-}
-
-/* errno, or 0 for fine. Only calls that are safe between fork() and exec(). */
-static int attempt(const struct trial *trial)
-{
-	if (trial->is_folder) {
-		return access(trial->file->text, R_OK | W_OK | X_OK) == 0 ? 0 : errno;
-	}
-	/* A FIFO in place of a file must not stop us here. */
-	int fd = open(trial->file->text, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	if (fd == -1) {
-		return errno;
-	}
-	close(fd);
-	return 0;
-}
 
 static int write_all(int fd, const void *data, size_t len)
 {
@@ -159,7 +68,7 @@ _Noreturn static void try_as(int fd, const struct identity *who, const struct tr
 		_exit(1);
 	}
 	for (size_t i = 0; i < trials->count; i++) {
-		error = attempt(&trials->items[i]);
+		error = trial_attempt(&trials->items[i]);
 		if (write_all(fd, &error, sizeof(error)) == -1) {
 			_exit(1);
 		}
@@ -227,9 +136,9 @@ static void warn_of_open_keys(const struct config *config, struct diag *diag)
 		for (size_t c = 0; c < service->certificate_count; c++) {
 			warn_of_open_key(config, &service->certificates[c].key, diag);
 		}
-		for (size_t u = 0; u < upstream_count(service); u++) {
-			warn_of_open_key(config, &upstream_at(service, u)->tls.certificate.key,
-			                 diag);
+		for (size_t u = 0; u < trials_upstream_count(service); u++) {
+			warn_of_open_key(
+				config, &trials_upstream_at(service, u)->tls.certificate.key, diag);
 		}
 	}
 }
@@ -259,10 +168,10 @@ static void report_trials(const struct config *config, const struct trials *tria
 	for (size_t i = 0; i < trials->count; i++) {
 		const struct trial *trial = &trials->items[i];
 		/* What is wrong for us, too, is reported by whoever opens it in earnest. */
-		if (trial->error != 0 && attempt(trial) == 0) {
-			diag_error(diag, config->path, trial->file->at,
-			           "%s: %s cannot be %s by user %s: %s", trial->kind,
-			           trial->file->text, trial->is_folder ? "used" : "read",
+		if (trial->error != 0 && trial_attempt(trial) == 0) {
+			diag_error(diag, config->path, trial->at,
+			           "%s: %s cannot be %s by user %s: %s", trial->kind, trial->path,
+			           trial->access == TRIAL_CHANGE ? "used" : "read",
 			           config->user.text, strerror(trial->error));
 		}
 	}
@@ -272,9 +181,9 @@ static int check_as_user(const struct config *config, struct diag *diag)
 {
 	struct trials trials = {0};
 	struct identity *who = malloc(sizeof(*who));
-	int err = who == NULL ? E_NOMEM : collect(&trials, config);
+	int err = who == NULL ? E_NOMEM : trials_collect(&trials, config);
 	if (err == E_OK && !has_state_folder(config, diag)) {
-		trials.count--; /* it stands last */
+		free(trials.items[--trials.count].path); /* it stands last */
 	}
 	if (err == E_OK) {
 		err = identify(who, config->user.text);
@@ -290,7 +199,7 @@ static int check_as_user(const struct config *config, struct diag *diag)
 	} else {
 		report_trials(config, &trials, diag);
 	}
-	free(trials.items);
+	trials_release(&trials);
 	free(who);
 	return err;
 }

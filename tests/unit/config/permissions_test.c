@@ -49,11 +49,19 @@ static void site_init(struct site *site, const char *user)
 	make_file(site, "c.pem", 0644);
 	make_file(site, "ca.pem", 0644);
 	make_file(site, "k.pem", 0600);
+	make_file(site, "i.pem", 0644);
+	make_file(site, "a.crl", 0644);
+	make_file(site, "allow", 0644);
+	make_file(site, "deny", 0644);
 	make_file(site, "bc.pem", 0644);
 	make_file(site, "bca.pem", 0644);
 	make_file(site, "bk.pem", 0600);
 	give_to_nobody(site, "bk.pem");
 	char text[2048];
+	snprintf(text, sizeof(text), "%s/crls", site->folder);
+	CU_ASSERT_EQUAL(mkdir(text, 0755), 0);
+	make_file(site, "crls/b.crl", 0644);
+	make_file(site, "crls/.hidden", 0600);
 	snprintf(text, sizeof(text), "%s/state", site->folder);
 	CU_ASSERT_EQUAL(mkdir(text, 0777), 0);
 	set_mode(site, "state", 0777);
@@ -65,7 +73,8 @@ static void site_init(struct site *site, const char *user)
 	         "  - name: a\n"
 	         "    default: true\n"
 	         "    certificates: [{chain: %s/c.pem, key: %s/k.pem}]\n"
-	         "    client: {verify: required, ca: [%s/ca.pem]}\n"
+	         "    client: {verify: required, ca: [%s/ca.pem], issuers: [%s/i.pem],\n"
+	         "             crl: [%s/a.crl, %s/crls], allow: [%s/allow], deny: [%s/deny]}\n"
 	         "    mode: http\n"
 	         "    upstream: {servers: [\"b:1\"], tls: {ca: [%s/bca.pem]}}\n"
 	         "    routes:\n"
@@ -73,7 +82,8 @@ static void site_init(struct site *site, const char *user)
 	         "        upstream: {servers: [\"b:1\"], tls: {ca: [%s/bca.pem],\n"
 	         "          certificate: {chain: %s/bc.pem, key: %s/bk.pem}}}\n",
 	         site->folder, user, site->folder, site->folder, site->folder, site->folder,
-	         site->folder, site->folder, site->folder);
+	         site->folder, site->folder, site->folder, site->folder, site->folder, site->folder,
+	         site->folder, site->folder);
 	diag_init(&site->diag);
 	CU_ASSERT_EQUAL_FATAL(
 		config_parse(&site->config, "c.yaml", text, strlen(text), &site->diag), E_OK);
@@ -81,13 +91,16 @@ static void site_init(struct site *site, const char *user)
 
 static void site_release(struct site *site)
 {
-	static const char *const names[] = {"c.pem",  "ca.pem",  "k.pem",
-	                                    "bc.pem", "bca.pem", "bk.pem"};
+	static const char *const names[] = {"c.pem",   "ca.pem", "k.pem",      "bc.pem",
+	                                    "bca.pem", "bk.pem", "i.pem",      "a.crl",
+	                                    "allow",   "deny",   "crls/b.crl", "crls/.hidden"};
 	char path[128];
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		snprintf(path, sizeof(path), "%s/%s", site->folder, names[i]);
 		unlink(path);
 	}
+	snprintf(path, sizeof(path), "%s/crls", site->folder);
+	rmdir(path);
 	snprintf(path, sizeof(path), "%s/state", site->folder);
 	unlink(path);
 	rmdir(path);
@@ -196,12 +209,12 @@ static void a_key_for_back_ends_that_others_can_read_is_warned_of(void)
 	check_said(&site,
 	           "warning: the private key FOLDER/bk.pem can be read by every user of this "
 	           "machine\n");
-	CU_ASSERT_EQUAL(site.diag.first->at.line, 14);
+	CU_ASSERT_EQUAL(site.diag.first->at.line, 15);
 	site_release(&site);
 }
 
 /* Takes k.pem away, which nobody cannot read, and `name` from nobody. */
-static void check_back_end_file(const char *name, const char *as_root)
+static void check_file(const char *name, const char *as_root)
 {
 	struct site site;
 	char path[128];
@@ -217,14 +230,45 @@ static void check_back_end_file(const char *name, const char *as_root)
 
 static void a_key_for_back_ends_that_the_user_cannot_read_is_an_error(void)
 {
-	check_back_end_file(
-		"bk.pem", "key: FOLDER/bk.pem cannot be read by user nobody: Permission denied\n");
+	check_file("bk.pem",
+	           "key: FOLDER/bk.pem cannot be read by user nobody: Permission denied\n");
 }
 
 static void a_certificate_for_back_ends_that_the_user_cannot_read_is_an_error(void)
 {
-	check_back_end_file("bc.pem", "certificate: FOLDER/bc.pem cannot be read by user nobody: "
-	                              "Permission denied\n");
+	check_file("bc.pem", "certificate: FOLDER/bc.pem cannot be read by user nobody: "
+	                     "Permission denied\n");
+}
+
+static void lists_that_the_user_cannot_read_are_errors(void)
+{
+	check_file("i.pem",
+	           "issuers: FOLDER/i.pem cannot be read by user nobody: Permission denied\n");
+	check_file("a.crl", "crl: FOLDER/a.crl cannot be read by user nobody: Permission denied\n");
+	check_file("allow",
+	           "allow: FOLDER/allow cannot be read by user nobody: Permission denied\n");
+	check_file("deny", "deny: FOLDER/deny cannot be read by user nobody: Permission denied\n");
+}
+
+static void a_file_of_a_folder_that_the_user_cannot_read_is_an_error(void)
+{
+	check_file("crls/b.crl",
+	           "crl: FOLDER/crls/b.crl cannot be read by user nobody: Permission denied\n");
+}
+
+static void a_folder_that_the_user_cannot_list_is_an_error(void)
+{
+	struct site site;
+	char path[128];
+	site_init(&site, "nobody");
+	snprintf(path, sizeof(path), "%s/k.pem", site.folder);
+	unlink(path);
+	snprintf(path, sizeof(path), "%s/crls/b.crl", site.folder);
+	unlink(path);
+	set_mode(&site, "crls", 0711);
+	check_as_nobody(&site,
+	                "crl: FOLDER/crls cannot be read by user nobody: Permission denied\n");
+	site_release(&site);
 }
 
 static void a_state_folder_that_the_user_cannot_write_is_an_error(void)
@@ -288,6 +332,11 @@ static const struct unit_test tests[] = {
          a_key_for_back_ends_that_the_user_cannot_read_is_an_error},
 	{"a certificate for back ends that the user cannot read is an error",
          a_certificate_for_back_ends_that_the_user_cannot_read_is_an_error},
+	{"lists that the user cannot read are errors", lists_that_the_user_cannot_read_are_errors},
+	{"a file of a folder that the user cannot read is an error",
+         a_file_of_a_folder_that_the_user_cannot_read_is_an_error},
+	{"a folder that the user cannot list is an error",
+         a_folder_that_the_user_cannot_list_is_an_error},
 	{"a state folder that the user cannot write is an error",
          a_state_folder_that_the_user_cannot_write_is_an_error},
 	{"a user that can read all is good", a_user_that_can_read_all_is_good},
