@@ -28,6 +28,10 @@ static uint16_t group_number(gnutls_group_t group)
 		return 257;
 	case GNUTLS_GROUP_FFDHE4096:
 		return 258;
+	case GNUTLS_GROUP_FFDHE6144:
+		return 259;
+	case GNUTLS_GROUP_FFDHE8192:
+		return 260;
 	default:
 		return 0;
 	}
@@ -100,6 +104,40 @@ static int compile_priority(struct tls_service *service, const struct config_tls
 	return E_OK;
 }
 
+static const char *resumption_fault(const struct tls_service *service)
+{
+	const unsigned *list = NULL;
+	int count = gnutls_priority_kx_list(service->priority, &list);
+	for (int i = 0; i < count; i++) {
+		if (list[i] == GNUTLS_KX_PSK || list[i] == GNUTLS_KX_RSA_PSK ||
+		    list[i] == GNUTLS_KX_DHE_PSK || list[i] == GNUTLS_KX_ECDHE_PSK) {
+			return "allows PSK key exchange, and sessions would be resumed without "
+			       "forward "
+			       "secrecy";
+		}
+	}
+	for (size_t i = 0; i < service->group_count; i++) {
+		if (service->groups[i] == 0) {
+			return "allows groups that have no place in it";
+		}
+	}
+	return service->tls13 ? NULL : "does not allow TLS 1.3";
+}
+
+/* Random, in memory alone: what it sealed is opened by this service, as it is now, and by nothing else. It is not changed as
+ * long as the service lives: with psk_dhe_ke alone it opens no session's traffic to who gets it later. */
+static int make_ticket_key(struct tls_service *service, const struct config_tls *tls,
+                           const char *file, struct diag *diag)
+{
+	const char *fault = resumption_fault(service);
+	if (fault != NULL) {
+		diag_error(diag, file, tls->priority.at,
+		           "tls.resumption is on, and tls.priority %s", fault);
+		return E_INVALID;
+	}
+	return gnutls_session_ticket_key_generate(&service->ticket_key) == 0 ? E_OK : E_NOMEM;
+}
+
 static int set_ca_names(struct tls_service *service, const struct slice *certs, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
@@ -124,6 +162,9 @@ int tls_service_new(struct tls_service **out, const struct config_service *confi
 	service->request = config->client.verify != VERIFY_NONE;
 	service->ca_names = service->request && config->client.ca_names && ca_count > 0;
 	int err = compile_priority(service, &config->tls, file, diag);
+	if (err == E_OK && config->tls.resumption) {
+		err = make_ticket_key(service, &config->tls, file, diag);
+	}
 	if (err != E_OK) {
 		goto free_service;
 	}
@@ -180,6 +221,10 @@ void tls_service_free(struct tls_service **service)
 	}
 	if (s->priority != NULL) {
 		gnutls_priority_deinit(s->priority);
+	}
+	if (s->ticket_key.data != NULL) {
+		gnutls_memset(s->ticket_key.data, 0, s->ticket_key.size);
+		gnutls_free(s->ticket_key.data);
 	}
 	free(s);
 	*service = NULL;

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/bug.h"
 #include "base/err.h"
 #include "tls/certificate_message.h"
 #include "tls/session_private.h"
@@ -38,7 +37,7 @@ static ssize_t on_pull(gnutls_transport_ptr_t ptr, void *data, size_t len)
 static ssize_t on_push(gnutls_transport_ptr_t ptr, const giovec_t *iov, int count)
 {
 	struct tls_session *s = ptr;
-	ssize_t n = s->ops->push(s->owner, (const struct iovec *)iov, count);
+	ssize_t n = session_push(s, (const struct iovec *)iov, count);
 	if (n == -1) {
 		gnutls_transport_set_errno(s->gnutls, errno);
 	}
@@ -89,6 +88,9 @@ int session_certificate(struct tls_session *s, struct slice body)
 		return 0;
 	}
 	s->presented = true;
+	if (s->ticket.on) {
+		session_ticket_note(s, body, der, count);
+	}
 	/* From here on a leaf without digitalSignature reaches our own judgement instead of ending the handshake. Not
 	 * earlier: the same call forbids the extended master secret. */
 	gnutls_session_enable_compatibility_mode(s->gnutls);
@@ -122,6 +124,7 @@ void tls_session_free(struct tls_session **session)
 	if (s->gnutls != NULL) {
 		gnutls_deinit(s->gnutls);
 	}
+	buf_release(&s->ticket.held);
 	free(s->server_name);
 	free(s);
 	*session = NULL;
@@ -200,8 +203,10 @@ static enum tls_outcome complete(struct tls_session *s)
 	if (s->client != NULL && session_client_complete(s) != 0) {
 		return TLS_FAILED;
 	}
-	/* No server of ours resumes: a session that did would carry an identity nobody proved. */
-	BUG_IF(s->client == NULL && n->resumed);
+	if (s->client == NULL && n->resumed && session_ticket_resumed(s) != 0) {
+		return TLS_FAILED;
+	}
+	s->complete = true;
 	n->established = true;
 	return TLS_DONE;
 }

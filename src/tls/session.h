@@ -5,8 +5,8 @@
  * possession of the key is proven before anyone judges (design, section 3).
  *
  * GnuTLS 3.7.9 facts held here: ALPN and versions are set in the PRE hook of the ClientHello (in post_client_hello
- * they are ignored); after GNUTLS_E_AGAIN go on until pull met EAGAIN; servers give no tickets and resume nothing, 0-RTT
- * is never on; renegotiation is answered with no_renegotiation and the end.
+ * they are ignored); after GNUTLS_E_AGAIN go on until pull met EAGAIN; servers resume TLS 1.3 alone and where the service
+ * wants it (session_ticket.c), 0-RTT is never on; renegotiation is answered with no_renegotiation and the end.
  *
  * Thread: the worker of its connection. */
 #pragma once
@@ -28,6 +28,8 @@ struct tls_session;
 struct tls_limits {
 	size_t certificate_bytes; /* of a Certificate message */
 	size_t certificates;      /* in it */
+	size_t ticket_bytes; /* of a Certificate message that goes into a ticket, which comes back within a ClientHello; 0,
+	                           * and at most: 8 KiB */
 };
 
 struct tls_owner {
@@ -88,9 +90,11 @@ int tls_session_new_client(struct tls_session **out, const struct tls_owner *ops
  * TLS 1.3 tickets come with the first reads, also after tls_session_detach(), and are to be used once (RFC 8446 C.4). It
  * has the session's secrets: not for files or logs. */
 bool tls_session_ticket(struct tls_session *s, struct buf *out);
-/* Of a server's session with TLS 1.3, of a service with resumption: gives the client one ticket for the service, as it was configured when it was
- * compiled. After a full handshake that was accepted, and never on a resumed session, so that a ticket ends with its first handshake's time.
- * It goes out with the next write at the latest. Fine where there is nothing to give. */
+/* Of a server's session: gives the client one ticket, which resumes a session with the same compiled service within two hours of
+ * this handshake. For the owner to call once it has accepted a client (so that no ticket is of a session that was not), before
+ * the first write. What the socket does not take goes out before anything that is written later. Does nothing where no ticket is
+ * to be given: TLS 1.2, a service without resumption, a resumed session (a ticket ends with its first handshake's time), a
+ * client that offered no psk_dhe_ke or was sent a HelloRetryRequest, a chain that is too long, a second call. */
 void tls_session_give_ticket(struct tls_session *s);
 /* Of a client's session: the server asked for our certificate. */
 bool tls_session_asked(const struct tls_session *s);
@@ -103,8 +107,8 @@ enum tls_failure tls_session_failure(const struct tls_session *s);
 int tls_session_failure_alert(const struct tls_session *s);
 /* The fatal alert that the peer ended the session with, in the handshake or later; -1: none. */
 int tls_session_peer_alert(const struct tls_session *s);
-/* A CertificateVerify (in TLS 1.2 a server's signed key exchange) was seen and the handshake is complete. Also on a client's
- * resumed session: its secret is from a handshake where that was so (RFC 8446 2.2). */
+/* A CertificateVerify (in TLS 1.2 a server's signed key exchange) was seen and the handshake is complete. Also on a resumed
+ * session: its secret is from a handshake where that was so (RFC 8446 2.2). */
 bool tls_session_possession_proven(const struct tls_session *s);
 /* Forgets the handshake's hello and negotiated: they may be freed after this. */
 void tls_session_detach(struct tls_session *s);

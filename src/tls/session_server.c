@@ -86,6 +86,11 @@ static int check_second_hello(struct tls_session *s, struct slice body)
 static int on_client_hello(struct tls_session *s, struct slice body)
 {
 	if (s->hello_seen) {
+		/* Not foreseen, see ticket_offer.h: no session may come of the tickets of two hellos. */
+		if (s->ticket.on) {
+			s->gnutls_error = GNUTLS_E_RECEIVED_ILLEGAL_PARAMETER;
+			return session_fail(s, TLS_FAILURE_PROTOCOL);
+		}
 		return check_second_hello(s, body);
 	}
 	s->hello_seen = true;
@@ -102,7 +107,8 @@ static int on_client_hello(struct tls_session *s, struct slice body)
 	if (common != TLS_COMMON_OK) {
 		return session_fail(s, failure_of(common));
 	}
-	return set_up(s, service);
+	int ret = set_up(s, service);
+	return ret != 0 ? ret : session_ticket_offer(s, body, offer.has_versions);
 }
 
 static int on_message(gnutls_session_t gnutls, unsigned type, unsigned when, unsigned incoming,
@@ -140,7 +146,9 @@ int tls_session_new(struct tls_session **out, const struct tls_owner *ops, void 
 	                          .limits = *limits,
 	                          .hello = hello,
 	                          .negotiated = negotiated};
-	int err = session_start(s, GNUTLS_SERVER | GNUTLS_NO_TICKETS | GNUTLS_NO_AUTO_SEND_TICKET);
+	/* Tickets are for TLS 1.3 alone, given by the owner, and only where the service wants it. */
+	int err = session_start(s, GNUTLS_SERVER | GNUTLS_NO_TICKETS | GNUTLS_NO_TICKETS_TLS12 |
+	                                   GNUTLS_NO_AUTO_SEND_TICKET);
 	if (err != E_OK) {
 		goto free_session;
 	}
