@@ -4,7 +4,7 @@
  * An answer counts when it is of type basic, about this very certificate (issuer name and key hash,
  * SHA-1 or SHA-256, and serial), signed by the issuer itself or by a delegate that the issuer
  * certified with id-kp-OCSPSigning and that is valid now (4.2.2.2), of a strength that the profile
- * takes, and current: thisUpdate not in the future (5 minutes of skew), nextUpdate not reached;
+ * takes, and current: thisUpdate not in the future (5 minutes of skew), nextUpdate not past;
  * without a nextUpdate it is current for 5 minutes from thisUpdate. With a nonce asked for, one
  * that comes back has to be the same (RFC 8954; responders may leave it out, then the dates
  * decide). Of several entries about the certificate the gravest counts. An unknown critical

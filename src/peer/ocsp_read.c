@@ -216,9 +216,10 @@ static bool read_updates(struct slice *in, struct ocsp_answer *out)
 	     out->next_update_s < out->this_update_s)) {
 		return false;
 	}
-	/* RFC 6960 4.2.2.1: without one there is newer information at any time. */
-	out->until_s =
-		out->next_update_s != 0 ? out->next_update_s : out->this_update_s + OCSP_UNDATED_S;
+	/* RFC 6960 4.2.2.1: through nextUpdate, inclusive; without one there is newer information
+	 * at any time. */
+	out->until_s = out->next_update_s != 0 ? out->next_update_s + 1
+	                                       : out->this_update_s + OCSP_UNDATED_S;
 	return true;
 }
 

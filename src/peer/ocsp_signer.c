@@ -72,7 +72,7 @@ static bool may_sign(const struct cert_x509 *x)
 static const char *judge_delegate(const struct check *check, const struct cert *delegate)
 {
 	const struct cert_x509 *x = delegate->x509;
-	if (!slice_equal(x->issuer, check->issuer->x509->subject)) {
+	if (!slice_equal(x->issuer_folded, check->issuer->x509->subject_folded)) {
 		return "the responder's certificate is of another issuer";
 	}
 	if (!may_sign(x)) {

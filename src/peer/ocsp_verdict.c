@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "peer/findings.h"
 #include "peer/ocsp.h"
+#include "peer/revocation.h"
 
 struct slice ocsp_issuer(const struct verdict *verdict, const struct trust *trust,
                          const struct chain *chain)
@@ -56,30 +57,16 @@ static struct verdict *copy(const struct verdict *base)
 	return v;
 }
 
-static void add_finding(struct verdict *v, enum peer_class class, const char *detail)
+static void add_finding(struct verdict *v, enum peer_class class, int64_t at_s, const char *detail)
 {
 	struct findings findings = {.count = v->finding_count};
 	memcpy(findings.items, v->findings, sizeof(findings.items));
-	findings_add(&findings, class, 0, 0, 0, detail);
+	findings_add(&findings, class, 0, 0, at_s, detail);
 	v->finding_count = findings.count;
 	memcpy(v->findings, findings.items, sizeof(v->findings));
 	v->class = v->findings[0].class;
 	v->code = v->findings[0].code;
 	v->depth = v->findings[0].depth;
-}
-
-/* RFC 5280 5.3.1 */
-static const char *revoked_detail(unsigned reason)
-{
-	static const char *const words[] = {
-		"OCSP: unspecified",     "OCSP: keyCompromise",
-		"OCSP: cACompromise",    "OCSP: affiliationChanged",
-		"OCSP: superseded",      "OCSP: cessationOfOperation",
-		"OCSP: certificateHold", "OCSP",
-		"OCSP: removeFromCRL",   "OCSP: privilegeWithdrawn",
-		"OCSP: aACompromise",
-	};
-	return reason < sizeof(words) / sizeof(words[0]) ? words[reason] : "OCSP";
 }
 
 static void tell(struct revocation *told, const struct ocsp_answer *answer)
@@ -132,11 +119,12 @@ int ocsp_verdict(struct verdict **out, const struct verdict *base, const struct 
 	}
 	tell(&v->revocation, answer);
 	if (answer != NULL && answer->status == REVOCATION_REVOKED) {
-		add_finding(v, CLASS_REVOKED, revoked_detail(answer->reason));
+		add_finding(v, CLASS_REVOKED, answer->revoked_at_s,
+		            revocation_reason(answer->reason));
 	} else if (hard && answer == NULL) {
-		add_finding(v, CLASS_REVOCATION_UNKNOWN, detail);
+		add_finding(v, CLASS_REVOCATION_UNKNOWN, 0, detail);
 	} else if (hard && answer->status == REVOCATION_UNKNOWN) {
-		add_finding(v, CLASS_REVOCATION_UNKNOWN,
+		add_finding(v, CLASS_REVOCATION_UNKNOWN, 0,
 		            "the OCSP responder does not know the certificate");
 	}
 	*out = v;

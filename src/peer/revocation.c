@@ -197,7 +197,7 @@ static enum cause find_cause(struct lookup *lookup, const char **detail)
 	return cause;
 }
 
-static const char *reason_text(unsigned reason)
+const char *revocation_reason(unsigned reason)
 {
 	/* RFC 5280 5.3.1, by value */
 	static const char *const texts[] = {
@@ -238,7 +238,7 @@ static bool check_cert(struct lookup *lookup, struct findings *findings, struct 
 	enum revocation_status status = REVOCATION_REVOKED;
 	if (crl != NULL) {
 		findings_add(findings, CLASS_REVOKED, depth, 0, entry.revoked_at_s,
-		             reason_text(entry.reason));
+		             revocation_reason(entry.reason));
 	} else {
 		crl = find_clearing(lookup);
 		status = crl != NULL ? REVOCATION_GOOD : REVOCATION_UNKNOWN;

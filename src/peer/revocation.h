@@ -38,3 +38,6 @@ int crl_compare(const void *a, const void *b);
 bool revocation_check_path(const struct revocation_check *check, struct findings *findings,
                            struct revocation *told, const struct cert *const *path, size_t count,
                            int64_t now_s, int64_t *from_s, int64_t *until_s, unsigned *signatures);
+
+/* A few words for a CRLReason (RFC 5280 5.3.1), static; NULL: unspecified, or unknown. */
+const char *revocation_reason(unsigned reason);
