@@ -26,7 +26,7 @@ struct stored_file {
 	struct identity identity;
 	/* The clock that stamps files had moved on when the file was looked at: whoever writes to it later leaves
 	 * another `changed`. */
-	bool settled;
+	bool settled = false;
 	uint8_t sha256[32];
 	struct crl **crls;
 	size_t count;
@@ -104,6 +104,10 @@ static int look_at(const char *path, struct identity *out, bool *settled, const 
 	if (!S_ISREG(st.st_mode)) {
 		*why = "it is no regular file";
 		return E_INVALID;
+	}
+	if (st.st_size > CRL_BYTES_MAX) {
+		*why = "it is too large";
+		return E_LIMIT;
 	}
 	*out = (struct identity){st.st_dev, st.st_ino, st.st_size, st.st_mtim, st.st_ctim};
 	*settled = is_later(now, st.st_ctim);
@@ -261,7 +265,7 @@ static int get(struct crl_store *store, const char *path, struct stored_file **o
 {
 	/* Looked at before it is read: if it changes in between, it is read once more next time. */
 	struct identity identity;
-	bool settled;
+	bool settled = false;
 	int err = look_at(path, &identity, &settled, why);
 	if (err != E_OK) {
 		return err;
