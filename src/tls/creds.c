@@ -12,6 +12,10 @@
 static uint16_t group_number(gnutls_group_t group)
 {
 	switch (group) {
+	case GNUTLS_GROUP_SECP192R1:
+		return 19;
+	case GNUTLS_GROUP_SECP224R1:
+		return 21;
 	case GNUTLS_GROUP_SECP256R1:
 		return 23;
 	case GNUTLS_GROUP_SECP384R1:
@@ -79,6 +83,9 @@ static int compile_priority(struct tls_service *service, const struct config_tls
 		           where == NULL ? "" : where);
 		return E_INVALID;
 	}
+	/* A name of the system's configuration (@NAME) can hold anything. */
+	service->client_order =
+		strcasestr(text, "SERVER_PRECEDENCE") == NULL && strchr(text, '@') == NULL;
 	const unsigned *list = NULL;
 	int count = gnutls_priority_protocol_list(service->priority, &list);
 	for (int i = 0; i < count; i++) {

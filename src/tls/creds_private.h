@@ -57,6 +57,7 @@ struct tls_service {
 	struct tls_suite suites[TLS_SUITES_MAX];
 	size_t group_count;
 	uint16_t groups[TLS_GROUPS_MAX];
+	bool client_order;         /* the client's favourite group is taken; false: perhaps ours */
 	gnutls_datum_t ticket_key; /* size 0: nothing is resumed */
 };
 

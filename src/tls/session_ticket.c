@@ -45,7 +45,7 @@ int session_ticket_offer(struct tls_session *s, struct slice body, bool has_vers
 	const struct tls_service *service = s->service;
 	/* RFC 8446 4.2.1: only supported_versions leads to 1.3 */
 	if (service->ticket_key.size == 0 || !has_versions || !offers_tls13(s->hello) ||
-	    !ticket_offer_fits(body, service->groups, service->group_count)) {
+	    !ticket_offer_fits(body, service->groups, service->group_count, service->client_order)) {
 		return 0;
 	}
 	gnutls_db_set_cache_expiration(s->gnutls, TICKET_LIFETIME_S);

@@ -127,7 +127,7 @@ static bool is_ready(struct slice shares, uint16_t group)
 	return group != 0 && group < FIRST_FFDHE && has_share(shares, group);
 }
 
-bool ticket_offer_fits(struct slice body, const uint16_t *groups, size_t count)
+bool ticket_offer_fits(struct slice body, const uint16_t *groups, size_t count, bool client_order)
 {
 	struct scan scan = {.twice = false};
 	gnutls_datum_t message = {(unsigned char *)body.data, (unsigned)body.len};
@@ -137,8 +137,8 @@ bool ticket_offer_fits(struct slice body, const uint16_t *groups, size_t count)
 	    !open_list(&scan.shares)) {
 		return false;
 	}
-	/* GnuTLS takes the preferred group whether its share came or not, ours first with %SERVER_PRECEDENCE, which it does not
-	 * tell: both have to be there. */
-	return is_ready(scan.shares, first_of_service(groups, count, scan.groups)) &&
-	       is_ready(scan.shares, first_of_client(groups, count, scan.groups));
+	/* GnuTLS takes the preferred group whether its share came or not. Whose preference that is it does not tell: where it
+	 * could be ours, both favourites have to be there. */
+	return is_ready(scan.shares, first_of_client(groups, count, scan.groups)) &&
+	       (client_order || is_ready(scan.shares, first_of_service(groups, count, scan.groups)));
 }

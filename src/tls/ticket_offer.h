@@ -15,6 +15,7 @@
 
 #include "base/slice.h"
 
-/* `body` is the handshake message without its 4-byte header, `groups` are the service's by IANA number, in its order. False
- * also for what is malformed, and for finite field groups, which GnuTLS has rules of its own for. */
-bool ticket_offer_fits(struct slice body, const uint16_t *groups, size_t count);
+/* `body` is the handshake message without its 4-byte header, `groups` are the service's by IANA number, in its order;
+ * `client_order`: it is sure that the client's counts instead. False also for what is malformed, and for finite field
+ * groups, which GnuTLS has rules of its own for. */
+bool ticket_offer_fits(struct slice body, const uint16_t *groups, size_t count, bool client_order);

@@ -65,18 +65,24 @@ static uint8_t *hello_of(const struct offer_case *one, size_t *len)
 	return body;
 }
 
-static void check(const struct offer_case *cases, size_t n, const uint16_t *groups, size_t count)
+static void check_order(const struct offer_case *cases, size_t n, const uint16_t *groups,
+                        size_t count, bool client_order)
 {
 	for (size_t i = 0; i < n; i++) {
 		size_t len = 0;
 		uint8_t *body = hello_of(&cases[i], &len);
-		bool fits = ticket_offer_fits(slice_of(body, len), groups, count);
+		bool fits = ticket_offer_fits(slice_of(body, len), groups, count, client_order);
 		if (fits != cases[i].fits) {
 			fprintf(stderr, "case %zu\n", i);
 		}
 		CU_ASSERT_EQUAL(fits, cases[i].fits);
 		free(body);
 	}
+}
+
+static void check(const struct offer_case *cases, size_t n, const uint16_t *groups, size_t count)
+{
+	check_order(cases, n, groups, count, false);
 }
 
 static void the_mode_with_forward_secrecy_has_to_be_on_offer(void)
@@ -116,6 +122,14 @@ static void a_share_of_the_preferred_group_has_to_be_there(void)
 		CASE(MODES_DHE SHARE_X, false),
 	};
 	check(cases, sizeof(cases) / sizeof(cases[0]), ours, 2);
+	/* Where the client's order counts, its favourite is enough. */
+	static const struct offer_case by_client[] = {
+		CASE(MODES_DHE GROUPS_PX SHARE_P, true),
+		CASE(MODES_DHE GROUPS_XP SHARE_X, true),
+		CASE(MODES_DHE GROUPS_PX SHARE_X, false),
+		CASE(MODES_DHE GROUPS_OTHER SHARE_X, false),
+	};
+	check_order(by_client, sizeof(by_client) / sizeof(by_client[0]), ours, 2, true);
 	/* A group that nobody knows is no group in common. */
 	static const uint16_t unknown[] = {0, SECP384R1};
 	static const struct offer_case zero[] = {CASE(MODES_DHE GROUPS_ZERO SHARE_ZERO, false)};
@@ -165,10 +179,10 @@ static void what_is_malformed_does_not_fit(void)
 	for (size_t cut = 0; cut < len; cut++) {
 		uint8_t *part = malloc(cut == 0 ? 1 : cut);
 		memcpy(part, body, cut);
-		CU_ASSERT_FALSE(ticket_offer_fits(slice_of(part, cut), ours, 2));
+		CU_ASSERT_FALSE(ticket_offer_fits(slice_of(part, cut), ours, 2, false));
 		free(part);
 	}
-	CU_ASSERT_TRUE(ticket_offer_fits(slice_of(body, len), ours, 2));
+	CU_ASSERT_TRUE(ticket_offer_fits(slice_of(body, len), ours, 2, false));
 	free(body);
 }
 

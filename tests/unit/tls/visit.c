@@ -25,7 +25,7 @@ static void fail(const char *what)
 		} \
 	} while (0)
 
-struct tls_service *visit_service(bool resumption, const char *priority)
+int visit_compile(struct tls_service **out, bool resumption, const char *priority, struct diag *diag)
 {
 	struct config_certificate shown = {.chain = {pki_file(pki_pem(pair_leaf()->der)), {1, 1}},
 	                                   .key = {pair_key_file(pki_key(pair_leaf()->key)), {1, 1}}};
@@ -36,10 +36,15 @@ struct tls_service *visit_service(bool resumption, const char *priority)
 		.certificate_count = 1,
 		.tls = {.priority = {(char *)priority, {1, 1}}, .resumption = resumption},
 		.client = {.verify = VERIFY_OPTIONAL}};
+	return tls_service_new(out, &config, NULL, 0, "test.yaml", diag);
+}
+
+struct tls_service *visit_service(bool resumption, const char *priority)
+{
 	struct diag diag;
 	diag_init(&diag);
 	struct tls_service *service = NULL;
-	if (tls_service_new(&service, &config, NULL, 0, "test.yaml", &diag) != E_OK) {
+	if (visit_compile(&service, resumption, priority, &diag) != E_OK) {
 		diag_print(&diag, stderr);
 		exit(99);
 	}
@@ -221,4 +226,34 @@ SSL_SESSION *visit_close(struct visit *visit)
 	SSL_free(visit->client);
 	SSL_CTX_free(visit->context);
 	return visit->session;
+}
+
+struct visitor visit_known(void)
+{
+	return (struct visitor){.leaf = pki_leaf(), .above = pki_intermediate()};
+}
+
+SSL_SESSION *visit_ticket(const struct tls_service *service, const struct visitor *visitor)
+{
+	struct visit visit;
+	uint8_t byte;
+	visit_open(&visit, service, visitor, NULL);
+	MUST(visit_shake(&visit) && !visit.negotiated.resumed);
+	tls_session_give_ticket(visit.server);
+	MUST(visit_read(&visit, &byte, 1) == 0 && visit.tickets == 1);
+	return visit_close(&visit);
+}
+
+bool visit_is_resumed(const struct tls_service *service, const struct visitor *visitor,
+                      SSL_SESSION *session)
+{
+	struct visit visit;
+	visit_open(&visit, service, visitor, session);
+	MUST(visit_shake(&visit));
+	MUST(visit.offered == !visitor->tls12);
+	bool resumed = visit.negotiated.resumed;
+	MUST(resumed == (SSL_session_reused(visit.client) == 1));
+	MUST(visit.presented == (visitor->leaf != NULL ? 1 : 0));
+	SSL_SESSION_free(visit_close(&visit));
+	return resumed;
 }

@@ -11,7 +11,10 @@
 #include "config/config.h"
 #include "tls/session.h"
 
-/* A service that shows pair_leaf() and asks for certificates. `priority` NULL: our own. */
+/* A service that shows pair_leaf() and asks for certificates, as tls_service_new() gives it. `priority` NULL: our own. */
+int visit_compile(struct tls_service **out, bool resumption, const char *priority,
+                  struct diag *diag);
+/* One that compiles. */
 struct tls_service *visit_service(bool resumption, const char *priority);
 
 /* A client. Zero is a sensible value everywhere. */
@@ -58,3 +61,10 @@ bool visit_shake(struct visit *visit);
 size_t visit_read(struct visit *visit, void *data, size_t len);
 /* Keeps visit->session for the caller, who frees it. */
 SSL_SESSION *visit_close(struct visit *visit);
+
+/* Whole visits that have to work: pki_leaf() with its intermediate; a full handshake with a ticket at its end, for the caller
+ * to free; and a handshake that offers one, resumed or not. */
+struct visitor visit_known(void);
+SSL_SESSION *visit_ticket(const struct tls_service *service, const struct visitor *visitor);
+bool visit_is_resumed(const struct tls_service *service, const struct visitor *visitor,
+                      SSL_SESSION *session);
