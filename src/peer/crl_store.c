@@ -26,7 +26,7 @@ struct stored_file {
 	struct identity identity;
 	/* The clock that stamps files had moved on when the file was looked at: whoever writes to it later leaves
 	 * another `changed`. */
-	bool settled = false;
+	bool settled;
 	uint8_t sha256[32];
 	struct crl **crls;
 	size_t count;
