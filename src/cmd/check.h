@@ -19,6 +19,7 @@ extern const char *const check_verify_names[];
 extern const char *const check_profile_names[];
 extern const char *const check_sni_host_names[];
 extern const char *const check_requests_names[];
+extern const char *const check_revocation_names[];
 
 /* Whole days, rounded down: -1 from the first second after the end. */
 int64_t check_days_left(int64_t not_after_s, int64_t now_s);

@@ -1,8 +1,11 @@
 /* The policy for programs. What YAML let in is UTF-8; where a value could not be made, the dump fails and says so. */
 #include <jansson.h>
 #include <stdio.h>
+#include <string.h>
 
+#include "base/buf.h"
 #include "cmd/check.h"
+#include "peer/lists.h"
 #include "peer/trust.h"
 #include "policy/tolerate.h"
 
@@ -106,20 +109,91 @@ static json_t *make_http(const struct config_service *config)
 	                 check_requests_names[config->requests]);
 }
 
-static json_t *make_policy(const char *name, const struct service *service, int64_t now_s)
+static json_t *make_texts(const struct config_texts *texts)
 {
-	const struct config_service *config = service->config;
-	const struct config_client *client = &config->client;
+	json_t *list = json_array();
+	for (size_t i = 0; i < texts->count; i++) {
+		json_array_append_new(list, json_string(texts->items[i].text));
+	}
+	return list;
+}
+
+static json_t *make_time(int64_t s)
+{
+	char text[CLOCK_TEXT_LEN + 1];
+	return s == 0 ? json_null() : json_string(check_format_time(text, s));
+}
+
+/* The files of one kind, as they were read. */
+static json_t *make_files(const struct lists *lists, const char *kind)
+{
+	json_t *list = json_array();
+	for (size_t i = 0; i < lists_file_count(lists); i++) {
+		const struct lists_file *file = lists_file_at(lists, i);
+		if (strcmp(file->kind, kind) != 0) {
+			continue;
+		}
+		char sha256[65];
+		struct buf hex;
+		buf_init_fixed(&hex, sha256, 64);
+		buf_append_hex(&hex, slice_of(file->sha256, sizeof(file->sha256)), false);
+		sha256[hex.len] = '\0';
+		json_t *row = json_pack("{s:s, s:s, s:I}", "file", file->path, "sha256", sha256,
+		                        "entries", (json_int_t)file->entries);
+		if (row != NULL && file->issuer != NULL) {
+			json_object_set_new(row, "issuer", json_string(file->issuer));
+			json_object_set_new(row, "this_update", make_time(file->this_update_s));
+			json_object_set_new(row, "next_update", make_time(file->next_update_s));
+		}
+		json_array_append_new(list, row);
+	}
+	return list;
+}
+
+static json_t *make_ocsp(const struct config_ocsp *ocsp)
+{
+	return json_pack("{s:s, s:s?, s:o, s:I, s:b}", "mode", check_revocation_names[ocsp->mode],
+	                 "responder", ocsp->responder.text, "aia", make_texts(&ocsp->aia),
+	                 "timeout_ms", (json_int_t)ocsp->timeout_ms, "nonce", ocsp->nonce);
+}
+
+/* What is asked of clients; `lists` is what changes of it. */
+static json_t *make_client(const struct service *service, const struct lists *lists, int64_t now_s)
+{
+	const struct config_client *client = &service->config->client;
 	char tolerance[CHECK_TOLERANCE_MAX];
 	tolerate_describe(service->tolerate, tolerance, sizeof(tolerance));
-	json_t *policy = json_pack(
-		"{s:s?, s:s, s:s, s:s, s:o, s:b, s:s, s:s, s:s, s:i, s:o}", "server_name", name,
-		"service", config->name.text, "mode", config->mode == MODE_HTTP ? "http" : "tcp",
-		"verify", check_verify_names[client->verify], "ca",
-		make_anchors(service->trust, now_s), "ca_names",
-		client->verify != VERIFY_NONE && client->ca_names, "tolerate", tolerance, "profile",
+	return json_pack(
+		"{s:s, s:s, s:o, s:o, s:b, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:s, s:s, s:s, s:i, "
+		"s:s, s:s}",
+		"verify", check_verify_names[client->verify], "trust",
+		client->trust == TRUST_PINNED ? "pinned" : "ca", "ca",
+		make_anchors(service->trust, now_s), "issuers", make_texts(&client->issuers),
+		"ca_names", client->verify != VERIFY_NONE && client->ca_names, "revocation",
+		check_revocation_names[client->revocation], "revocation_scope",
+		client->revocation_scope == REVOCATION_LEAF ? "leaf" : "path", "crl",
+		make_files(lists, "crl"), "crl_fetch", make_texts(&client->crl_fetch.urls), "ocsp",
+		make_ocsp(&client->ocsp), "allow_list", make_files(lists, "allow"), "deny_list",
+		make_files(lists, "deny"), "tolerate", tolerance, "profile",
 		check_profile_names[client->profile], "purpose", client->purpose.text, "max_depth",
-		(int)client->max_depth, "upstream", make_upstream(&config->upstream));
+		(int)client->max_depth, "on_change",
+		client->on_change == ON_CHANGE_CLOSE ? "close" : "log", "alert",
+		client->alert == ALERT_GENERIC ? "generic" : "class");
+}
+
+static json_t *make_policy(const struct snapshot *snapshot, const char *name,
+                           const struct service *service, int64_t now_s)
+{
+	const struct config_service *config = service->config;
+	json_t *policy = json_pack(
+		"{s:s?, s:s, s:s, s:b, s:o}", "server_name", name, "service", config->name.text,
+		"mode", config->mode == MODE_HTTP ? "http" : "tcp", "resumption",
+		config->tls.resumption, "upstream", make_upstream(&config->upstream));
+	if (json_object_update_new(
+		    policy, make_client(service, snapshot_lists(snapshot, service), now_s)) != 0) {
+		json_decref(policy);
+		return NULL;
+	}
 	if (config->quarantine.at.line != 0 &&
 	    json_object_set_new(policy, "quarantine", make_upstream(&config->quarantine)) != 0) {
 		json_decref(policy);
@@ -132,15 +206,17 @@ static json_t *make_policy(const char *name, const struct service *service, int6
 	return policy;
 }
 
-static json_t *make_listener(const struct listener_routes *routes, int64_t now_s)
+static json_t *make_listener(const struct snapshot *snapshot, const struct listener_routes *routes,
+                             int64_t now_s)
 {
 	json_t *names = json_array();
 	for (size_t n = 0; n < routes->name_count; n++) {
-		json_array_append_new(
-			names, make_policy(routes->names[n].name, routes->names[n].service, now_s));
+		json_array_append_new(names, make_policy(snapshot, routes->names[n].name,
+		                                         routes->names[n].service, now_s));
 	}
-	json_t *fallback =
-		routes->fallback == NULL ? json_null() : make_policy(NULL, routes->fallback, now_s);
+	json_t *fallback = routes->fallback == NULL
+	                           ? json_null()
+	                           : make_policy(snapshot, NULL, routes->fallback, now_s);
 	return json_pack("{s:s, s:o, s:o}", "bind", routes->config->bind.text, "names", names,
 	                 "default", fallback);
 }
@@ -167,8 +243,8 @@ bool check_print_json(const struct snapshot *snapshot, const struct diag *diag, 
 {
 	json_t *listeners = json_array();
 	for (size_t i = 0; snapshot != NULL && i < snapshot_listener_count(snapshot); i++) {
-		json_array_append_new(listeners,
-		                      make_listener(snapshot_listener(snapshot, i), now_s));
+		json_array_append_new(
+			listeners, make_listener(snapshot, snapshot_listener(snapshot, i), now_s));
 	}
 	json_t *all = json_pack("{s:b, s:o, s:o}", "valid", snapshot != NULL, "complaints",
 	                        make_complaints(diag), "listeners", listeners);

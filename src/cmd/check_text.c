@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "cmd/check.h"
+#include "config/value.h"
+#include "peer/lists.h"
 #include "peer/trust.h"
 #include "policy/tolerate.h"
 
@@ -29,6 +31,11 @@ const char *const check_requests_names[] = {
 	[REQUESTS_DENIED] = "denied",
 	[REQUESTS_ALL] = "all",
 };
+const char *const check_revocation_names[] = {
+	[REVOCATION_OFF] = "off",
+	[REVOCATION_SOFT] = "soft",
+	[REVOCATION_HARD] = "hard",
+};
 
 int64_t check_days_left(int64_t not_after_s, int64_t now_s)
 {
@@ -45,19 +52,25 @@ const char *check_format_time(char out[static CLOCK_TEXT_LEN + 1], int64_t s)
 	return out;
 }
 
+/* "until DAY (N days left)", or how one says that it is over. */
+static void print_end(int64_t end_s, int64_t now_s, const char *over)
+{
+	char until[CLOCK_TEXT_LEN + 1];
+	int64_t days = check_days_left(end_s, now_s);
+	printf("until %.10s (", check_format_time(until, end_s));
+	if (days < 0) {
+		printf("%s)\n", over);
+	} else {
+		printf("%lld days left)\n", (long long)days);
+	}
+}
+
 static void print_anchors(const struct trust *trust, int64_t now_s)
 {
 	for (size_t i = 0; i < trust_anchor_count(trust); i++) {
 		const struct trust_anchor *anchor = trust_anchor_at(trust, i);
-		char until[CLOCK_TEXT_LEN + 1];
-		int64_t days = check_days_left(anchor->not_after_s, now_s);
-		check_format_time(until, anchor->not_after_s);
-		printf("    %-11s%s, until %.10s (", i == 0 ? "ca" : "", anchor->subject, until);
-		if (days < 0) {
-			printf("expired)\n");
-		} else {
-			printf("%lld days left)\n", (long long)days);
-		}
+		printf("    %-11s%s, ", i == 0 ? "ca" : "", anchor->subject);
+		print_end(anchor->not_after_s, now_s, "expired");
 	}
 }
 
@@ -70,6 +83,101 @@ static void label(const char *name)
 static void separate(size_t *count)
 {
 	printf("%s", (*count)++ == 0 ? "" : ", ");
+}
+
+static void print_texts(const char *name, const struct config_texts *texts)
+{
+	for (size_t i = 0; i < texts->count; i++) {
+		label(i == 0 ? name : "");
+		printf("%s\n", texts->items[i].text);
+	}
+}
+
+/* The files of one kind, as they were read. */
+static void print_files(const struct lists *lists, const char *kind, int64_t now_s)
+{
+	bool first = true;
+	for (size_t i = 0; i < lists_file_count(lists); i++) {
+		const struct lists_file *file = lists_file_at(lists, i);
+		if (strcmp(file->kind, kind) != 0) {
+			continue;
+		}
+		label(first ? kind : "");
+		first = false;
+		printf("%s, %zu %s", file->issuer != NULL ? file->issuer : file->path,
+		       file->entries, file->entries == 1 ? "entry" : "entries");
+		if (file->issuer != NULL && file->next_update_s != 0) {
+			printf(", ");
+			print_end(file->next_update_s, now_s, "out of date");
+		} else {
+			printf("%s\n", file->issuer != NULL ? ", without an end" : "");
+		}
+	}
+}
+
+static void print_revocation(const struct config_client *client, const struct lists *lists,
+                             int64_t now_s)
+{
+	const struct config_ocsp *ocsp = &client->ocsp;
+	char wait[VALUE_TEXT_MAX];
+	label("revocation");
+	printf("%s", check_revocation_names[client->revocation]);
+	if (client->revocation != REVOCATION_OFF) {
+		printf(client->revocation_scope == REVOCATION_LEAF ? ", of the leaf alone"
+		                                                   : ", of the whole path");
+	}
+	printf("\n");
+	print_files(lists, "crl", now_s);
+	print_texts("crl from", &client->crl_fetch.urls);
+	if (ocsp->mode == REVOCATION_OFF) {
+		return;
+	}
+	label("ocsp");
+	printf("%s, waits %s at most%s\n", check_revocation_names[ocsp->mode],
+	       value_print_duration(wait, (int64_t)ocsp->timeout_ms),
+	       ocsp->nonce ? ", with a nonce" : "");
+	if (ocsp->responder.text != NULL) {
+		label("ocsp from");
+		printf("%s\n", ocsp->responder.text);
+	}
+	for (size_t i = 0; i < ocsp->aia.count; i++) {
+		label("ocsp from");
+		printf("what certificates name below %s\n", ocsp->aia.items[i].text);
+	}
+}
+
+static void print_client(const struct service *service, const struct lists *lists, int64_t now_s)
+{
+	const struct config_client *client = &service->config->client;
+	char tolerance[CHECK_TOLERANCE_MAX];
+	if (client->trust == TRUST_PINNED) {
+		label("trust");
+		printf("pinned\n");
+	}
+	tolerate_describe(service->tolerate, tolerance, sizeof(tolerance));
+	print_anchors(service->trust, now_s);
+	print_texts("issuers", &client->issuers);
+	label("ca names");
+	printf("%s\n", client->ca_names ? "sent" : "not sent");
+	print_revocation(client, lists, now_s);
+	print_files(lists, "allow", now_s);
+	print_files(lists, "deny", now_s);
+	label("tolerate");
+	printf("%s\n", tolerance);
+	label("profile");
+	printf("%s\n", check_profile_names[client->profile]);
+	label("purpose");
+	printf("%s\n", client->purpose.text);
+	if (client->trust == TRUST_CA) {
+		label("max depth");
+		printf("%u intermediates\n", client->max_depth);
+	}
+	label("on change");
+	printf("%s\n", client->on_change == ON_CHANGE_CLOSE ? "close" : "log");
+	if (client->alert == ALERT_GENERIC) {
+		label("alert");
+		printf("generic\n");
+	}
 }
 
 static void print_upstream(const struct config_upstream *upstream)
@@ -184,26 +292,20 @@ static void print_http(const struct config_service *config)
 	printf("%s recorded\n", check_requests_names[config->requests]);
 }
 
-static void print_policy(const struct service *service, int64_t now_s)
+static void print_policy(const struct snapshot *snapshot, const struct service *service,
+                         int64_t now_s)
 {
 	const struct config_service *config = service->config;
-	const struct config_client *client = &config->client;
-	char tolerance[CHECK_TOLERANCE_MAX];
 
 	printf("    %-11s%s\n", "service", config->name.text);
 	if (config->mode == MODE_HTTP) {
 		printf("    %-11s%s\n", "mode", "http");
 	}
-	printf("    %-11s%s\n", "verify", check_verify_names[client->verify]);
-	if (client->verify != VERIFY_NONE) {
-		tolerate_describe(service->tolerate, tolerance, sizeof(tolerance));
-		print_anchors(service->trust, now_s);
-		printf("    %-11s%s\n", "ca names", client->ca_names ? "sent" : "not sent");
-		printf("    %-11s%s\n", "tolerate", tolerance);
-		printf("    %-11s%s\n", "profile", check_profile_names[client->profile]);
-		printf("    %-11s%s\n", "purpose", client->purpose.text);
-		printf("    %-11s%u intermediates\n", "max depth", client->max_depth);
+	printf("    %-11s%s\n", "verify", check_verify_names[config->client.verify]);
+	if (config->client.verify != VERIFY_NONE) {
+		print_client(service, snapshot_lists(snapshot, service), now_s);
 	}
+	printf("    %-11s%s\n", "resumption", config->tls.resumption ? "on" : "off");
 	label("upstream");
 	print_upstream(&config->upstream);
 	if (config->quarantine.at.line != 0) {
@@ -222,11 +324,11 @@ void check_print_text(const struct snapshot *snapshot, int64_t now_s)
 		printf("%slistener %s\n", i == 0 ? "" : "\n", routes->config->bind.text);
 		for (size_t n = 0; n < routes->name_count; n++) {
 			printf("  %s\n", routes->names[n].name);
-			print_policy(routes->names[n].service, now_s);
+			print_policy(snapshot, routes->names[n].service, now_s);
 		}
 		if (routes->fallback != NULL) {
 			printf("  any other name, or none\n");
-			print_policy(routes->fallback, now_s);
+			print_policy(snapshot, routes->fallback, now_s);
 		} else {
 			printf("  any other name, or none: refused\n");
 		}

@@ -39,15 +39,19 @@ def test_a_good_one_prints_the_policy_of_each_name_on_each_listener(tmp_path, pk
     verify     required
     ca         SUBJECT, until DAY (N days left)
     ca names   not sent
+    revocation off
     tolerate   unknown_issuer, expired (depth 0, for 7d)
     profile    high
     purpose    any
     max depth  1 intermediates
+    on change  close
+    resumption off
     upstream   127.0.0.1:9000, unix:/run/back.sock
 """.lstrip("\n")
     loose = """
     service    open
     verify     none
+    resumption off
     upstream   127.0.0.1:9000
 """.lstrip("\n")
     assert out.replace("CN=root CA,O=Test,C=NL", "SUBJECT") == (
@@ -72,6 +76,10 @@ def test_json_says_the_same_for_programs(site, pki):
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", ca["not_after"])
     assert 890 <= ca["days_left"] <= 900
     assert name == {"server_name": "a.example", "service": "a", "mode": "tcp", "verify": "required", "ca_names": True,
+                    "trust": "ca", "issuers": [], "revocation": "off", "revocation_scope": "path", "crl": [],
+                    "crl_fetch": [], "allow_list": [], "deny_list": [], "on_change": "close", "alert": "class",
+                    "ocsp": {"mode": "off", "responder": None, "aia": [], "timeout_ms": 2000, "nonce": False},
+                    "resumption": False,
                     "tolerate": "none", "profile": "medium", "purpose": "clientAuth", "max_depth": 4,
                     "upstream": {"servers": [{"address": BACK_END, "weight": 1, "backup": False}], "tls": None,
                                  "proxy_protocol": "none", "host": "keep", "check": None}}
@@ -233,7 +241,7 @@ def test_passthrough_is_warned_of(site):
 
 def test_tolerate_all_is_warned_of(site):
     site.config["services"][0]["client"]["tolerate"] = "all"
-    site.warned("all", r"tolerate: all .*")
+    site.warned("all", r"tolerate: all lets in whoever holds any certificate at all: .*")
 
 
 @pytest.mark.parametrize("label, begin, end, sentence", [

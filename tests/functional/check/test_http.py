@@ -43,7 +43,7 @@ def full(site, pki):
 def test_every_part_of_mode_http_is_told_to_people(full):
     got = full.check()
     assert (got.returncode, got.stderr) == (0, "")
-    _, told = got.stdout.split("    max depth  4 intermediates\n")
+    _, told = got.stdout.split("    resumption off\n")
     assert told == """
     upstream   127.0.0.1:9000 (weight 2), unix:/run/b.sock (backup); TLS, verified as backend.example, with our certificate; \
 PROXY v2; Host b.example; checked by /healthz
