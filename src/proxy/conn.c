@@ -90,7 +90,10 @@ void conn_judged(struct conn *c)
 	struct handshake *hs = c->hs;
 	c->allowed = hs->decision != DECISION_DENY;
 	c->over_http = !c->allowed && hs->tls.established && c->service->config->deny == DENY_HTTP;
-	c->alert = c->allowed || c->over_http ? -1 : policy_alert(hs->class, hs->tls.version);
+	c->alert = c->allowed || c->over_http
+	                   ? -1
+	                   : policy_alert_shown(c->service->config->client.alert,
+	                                        policy_alert(hs->class, hs->tls.version));
 	c->upstream =
 		hs->decision == DECISION_QUARANTINE ? c->service->quarantine : c->service->upstream;
 	hs->tls.alert_sent = c->alert;
@@ -122,7 +125,13 @@ void conn_durable(struct conn *c)
 	conn_timer(c, 0);
 	if (!c->allowed && !c->over_http) {
 		conn_refuse(c, c->alert);
-	} else if (c->service->config->mode == MODE_HTTP) {
+		return;
+	}
+	/* RFC 8446 4.6.1: whoever comes back with it was let in, on record, and not into the quarantine. */
+	if (c->allowed && c->live.decision != DECISION_QUARANTINE) {
+		tls_session_give_ticket(c->tls);
+	}
+	if (c->service->config->mode == MODE_HTTP) {
 		exchange_begin(c);
 	} else {
 		conn_connect(c);

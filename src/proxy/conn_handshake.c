@@ -21,6 +21,8 @@ void conn_end_handshake(struct conn *c, enum peer_class class, const char *detai
 	judge_end(hs, class, detail);
 	if (c->tls == NULL || c->state != CONN_HANDSHAKE) {
 		alert = -1;
+	} else if (c->service != NULL) {
+		alert = policy_alert_shown(c->service->config->client.alert, alert);
 	}
 	hs->tls.alert_sent = alert;
 	handshake_finish(c);

@@ -135,7 +135,8 @@ static void end_live(struct conn *c, const struct handshake *hs, const struct se
 			c->id);
 	}
 	if (revoked.closed) {
-		conn_revoke(c, policy_alert(hs->class, c->live.version));
+		conn_revoke(c, policy_alert_shown(c->service->config->client.alert,
+		                                  policy_alert(hs->class, c->live.version)));
 	} else {
 		c->live.told = true;
 	}

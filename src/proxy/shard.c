@@ -349,7 +349,7 @@ int shard_new(struct shard **out, unsigned index, const struct shard_shared *sha
 	ev_timer_init(&s->tick, on_tick, 0, 0);
 	s->tick.data = s;
 	live_start(s);
-	err = status_desk_new(&s->desk, s, shared->fetcher);
+	err = status_desk_new(&s->desk, s->loop, shared->fetcher);
 	if (err != E_OK) {
 		goto free_worker;
 	}
