@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "peer/crl_store.h"
 
 static struct kept {
 	struct kept *next;
@@ -266,17 +267,28 @@ struct slice pki_pem(struct slice der)
 	return pem;
 }
 
-struct trust *pki_trust(const struct pki_trust_spec *spec)
+/* The certificates up to the first NULL, each in a file of its own. */
+static struct config_texts files_of(struct config_text *files, const struct pki_cert *const *certs,
+                                    size_t max)
 {
-	struct config_text files[8];
 	size_t count = 0;
-	while (count < 8 && spec->anchors[count] != NULL) {
-		files[count] =
-			(struct config_text){pki_file(pki_pem(spec->anchors[count]->der)), {1, 1}};
+	while (count < max && certs[count] != NULL) {
+		files[count] = (struct config_text){pki_file(pki_pem(certs[count]->der)), {1, 1}};
 		count++;
 	}
+	return (struct config_texts){files, count, {1, 1}};
+}
+
+struct trust *pki_trust(const struct pki_trust_spec *spec)
+{
+	struct config_text anchors[8];
+	struct config_text issuers[4];
+	struct config_text allow = {.text = (char *)"read by the lists"};
 	struct config_client client = {
-		.ca = {files, count, {0}},
+		.ca = files_of(anchors, spec->anchors, 8),
+		.issuers = files_of(issuers, spec->issuers, 4),
+		.trust = spec->pinned ? TRUST_PINNED : TRUST_CA,
+		.allow = {&allow, spec->pinned ? 1 : 0, {0}},
 		.purpose = {(char *)spec->purpose, {1, 1}},
 		.profile = spec->profile,
 		.max_depth = spec->max_depth,
@@ -284,12 +296,50 @@ struct trust *pki_trust(const struct pki_trust_spec *spec)
 	struct diag diag;
 	diag_init(&diag);
 	struct trust *trust = NULL;
-	if (trust_new(&trust, &client, &(struct config_limits){0}, "test.yaml", &diag) != E_OK) {
+	if (trust_new(&trust, &client, &spec->limits, "test.yaml", &diag) != E_OK) {
 		diag_print(&diag, stderr);
 		exit(99);
 	}
 	diag_release(&diag);
 	return trust;
+}
+
+/* The contents up to the first that is nothing at all; an empty file has a pointer. */
+static struct config_texts lists_of(struct config_text *files, const struct slice *contents)
+{
+	size_t count = 0;
+	while (count < 4 && contents[count].data != NULL) {
+		files[count] = (struct config_text){pki_file(contents[count]), {1, 1}};
+		count++;
+	}
+	return (struct config_texts){files, count, {1, 1}};
+}
+
+struct lists *pki_lists(const struct trust *trust, const struct pki_lists_spec *spec)
+{
+	struct config_text crls[4];
+	struct config_text allow[4];
+	struct config_text deny[4];
+	struct config_client client = {
+		.crl = lists_of(crls, spec->crls),
+		.allow = lists_of(allow, spec->allow),
+		.deny = lists_of(deny, spec->deny),
+		.revocation = spec->revocation,
+		.revocation_scope = spec->scope,
+		.profile = PROFILE_MEDIUM,
+	};
+	struct crl_store *store;
+	struct lists *lists;
+	struct diag diag;
+	diag_init(&diag);
+	if (crl_store_new(&store) != E_OK ||
+	    lists_new(&lists, trust, &client, NULL, store, "test.yaml", &diag) != E_OK) {
+		diag_print(&diag, stderr);
+		exit(99);
+	}
+	crl_store_free(&store);
+	diag_release(&diag);
+	return lists;
 }
 
 struct trust *pki_server_trust(const struct pki_cert *const *anchors, const char *name)
@@ -316,21 +366,27 @@ struct trust *pki_server_trust(const struct pki_cert *const *anchors, const char
 	return trust;
 }
 
-struct verdict *pki_judge(const struct trust *trust, const struct slice *der, size_t count,
-                          int64_t now_s)
+static struct verdict *judge(const struct trust *trust, const struct lists *lists,
+                             const struct slice *der, size_t count, int64_t now_s)
 {
 	struct chain *chain;
 	struct verdict *verdict;
 	if (chain_new(&chain, der, count) != E_OK ||
-	    peer_judge(&verdict, trust, NULL, chain, now_s) != E_OK) {
+	    peer_judge(&verdict, trust, lists, chain, now_s) != E_OK) {
 		exit(99);
 	}
 	chain_unref(&chain);
 	return verdict;
 }
 
-struct verdict *pki_judge_certs(const struct trust *trust, const struct pki_cert *const *certs,
-                                int64_t now_s)
+struct verdict *pki_judge(const struct trust *trust, const struct slice *der, size_t count,
+                          int64_t now_s)
+{
+	return judge(trust, NULL, der, count, now_s);
+}
+
+struct verdict *pki_judge_by(const struct trust *trust, const struct lists *lists,
+                             const struct pki_cert *const *certs, int64_t now_s)
 {
 	struct slice der[16];
 	size_t count = 0;
@@ -338,7 +394,13 @@ struct verdict *pki_judge_certs(const struct trust *trust, const struct pki_cert
 		der[count] = certs[count]->der;
 		count++;
 	}
-	return pki_judge(trust, der, count, now_s);
+	return judge(trust, lists, der, count, now_s);
+}
+
+struct verdict *pki_judge_certs(const struct trust *trust, const struct pki_cert *const *certs,
+                                int64_t now_s)
+{
+	return pki_judge_by(trust, NULL, certs, now_s);
 }
 
 struct slice pki_tlv(uint8_t tag, struct slice content)

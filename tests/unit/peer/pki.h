@@ -12,6 +12,7 @@
 
 #include "base/slice.h"
 #include "peer/classify.h"
+#include "peer/lists.h"
 #include "peer/trust.h"
 
 #define PKI_NOW 1800000000 /* 2027-01-15T08:00:00Z */
@@ -84,9 +85,12 @@ const struct pki_cert *pki_leaf(void);
 
 struct pki_trust_spec {
 	const struct pki_cert *anchors[8];
+	const struct pki_cert *issuers[4];
+	bool pinned;
 	const char *purpose;  /* NULL: clientAuth */
 	enum profile profile; /* 0: legacy */
 	unsigned max_depth;
+	struct config_limits limits; /* 0: the defaults */
 };
 /* Through CA files as an operator's; ended with trust_free(). */
 struct trust *pki_trust(const struct pki_trust_spec *spec);
@@ -94,12 +98,26 @@ struct trust *pki_trust(const struct pki_trust_spec *spec);
 /* The same for a server of an upstream with these CAs (NULL at the end); `verify: none` without any. */
 struct trust *pki_server_trust(const struct pki_cert *const *anchors, const char *name);
 
-/* Judges at PKI_NOW; the caller unrefs the verdict. */
+/* What can change about it: files with these contents. */
+struct pki_lists_spec {
+	struct slice crls[4];
+	struct slice allow[4];
+	struct slice deny[4];
+	enum revocation_mode revocation;
+	enum revocation_scope scope;
+};
+/* Ended with lists_unref(). */
+struct lists *pki_lists(const struct trust *trust, const struct pki_lists_spec *spec);
+
+/* Judges without lists; the caller unrefs the verdict. */
 struct verdict *pki_judge(const struct trust *trust, const struct slice *der, size_t count,
                           int64_t now_s);
 /* The same for up to 16 certificates, NULL at the end. */
 struct verdict *pki_judge_certs(const struct trust *trust, const struct pki_cert *const *certs,
                                 int64_t now_s);
+/* The same with lists; NULL: none. */
+struct verdict *pki_judge_by(const struct trust *trust, const struct lists *lists,
+                             const struct pki_cert *const *certs, int64_t now_s);
 
 /* DER: a tag with a content, and a run of such; kept until pki_release(). */
 struct slice pki_tlv(uint8_t tag, struct slice content);
