@@ -218,6 +218,16 @@ int cert_parse(struct cert *cert, struct arena *arena)
 	return E_OK;
 }
 
+const char *cert_identity_fault(const struct cert *cert)
+{
+	return cert->parsed ? cert->x509->identity_fault : NULL;
+}
+
+bool cert_is_for_tls(const struct cert *cert)
+{
+	return cert->parsed && cert->x509->key != NULL && cert->x509->key_kind.tls;
+}
+
 void cert_release(struct cert *cert)
 {
 	if (cert->x509 != NULL && cert->x509->key != NULL) {

@@ -83,6 +83,12 @@ struct cert {
 	struct cert_x509 *x509;            /* for peer/ alone; NULL unless parsed */
 };
 
+/* What makes a name of the certificate unfit for comparing and for passing on ("NUL in the common name"), static. NULL: nothing, or it
+ * was not read. */
+const char *cert_identity_fault(const struct cert *cert);
+/* Can TLS prove that somebody holds its key? False also if it was not read. */
+bool cert_is_for_tls(const struct cert *cert);
+
 struct chain {
 	unsigned refs;
 	uint8_t sha256[32]; /* over the certificates' DER, each preceded by its 4-byte big-endian length */
@@ -95,6 +101,10 @@ struct chain {
 
 /* Copies `count` DER certificates (count > 0). Starts with one reference. E_NOMEM. */
 int chain_new(struct chain **out, const struct slice *der, size_t count);
+#define CHAIN_FILE_MAX 256
+/* From the content of a file: its PEM CERTIFICATE blocks, or if there are none all of it as one. Bytes that are no certificate become one that cannot
+ * be read. E_LIMIT: more than CHAIN_FILE_MAX; E_NOMEM. */
+int chain_read(struct chain **out, struct slice file);
 /* Reads every certificate; what cannot be read stays `parsed == false`, that is no error. Does
  * nothing the second time. E_NOMEM only. */
 int chain_parse(struct chain *chain);

@@ -92,15 +92,19 @@ static void describe_certificate(struct identity *identity, const struct handsha
 	identity->chain = parts->chain;
 	identity->sha256 = leaf->sha256;
 	identity->sha1 = leaf->sha1;
+	identity->serial = leaf->serial;
+	identity->not_before_s = leaf->not_before_s;
+	identity->not_after_s = leaf->not_after_s;
+	/* Names that readers would take for others are for the event alone. */
+	if (cert_identity_fault(leaf) != NULL) {
+		return;
+	}
 	identity->subject = leaf->subject.text;
 	identity->issuer = leaf->issuer.text;
 	identity->subject_attributes = parts->subject;
 	identity->subject_attribute_count = attributes_of(parts->subject, &leaf->subject);
 	identity->issuer_attributes = parts->issuer;
 	identity->issuer_attribute_count = attributes_of(parts->issuer, &leaf->issuer);
-	identity->serial = leaf->serial;
-	identity->not_before_s = leaf->not_before_s;
-	identity->not_after_s = leaf->not_after_s;
 	identity->sans = parts->sans;
 	identity->san_count = sans_of(parts->sans, leaf);
 }
@@ -151,6 +155,7 @@ int client_describe(struct client *client, const struct handshake *hs,
 	client->denied = hs->decision == DECISION_DENY;
 	client->verified = hs->verified;
 	client->class = hs->class;
+	client->unnameable = hs->chain != NULL && cert_identity_fault(&hs->chain->certs[0]) != NULL;
 	const struct chain *chain = hs->chain;
 	struct slice user = hs->verified && chain != NULL ? certificate_identity(&chain->certs[0])
 	                                                  : slice_of(NULL, 0);
@@ -187,8 +192,8 @@ bool client_describe_custom(struct client *client, const struct service *service
 	uint8_t room[IDENTITY_VALUE_MAX];
 	for (size_t i = 0; i < service->config->header_count; i++) {
 		const struct config_header *header = &service->config->headers[i];
-		if (template_tells_of_certificate(service->headers[i]) && !client->verified &&
-		    !header->unverified) {
+		if (template_tells_of_certificate(service->headers[i]) &&
+		    (client->unnameable || (!client->verified && !header->unverified))) {
 			continue;
 		}
 		size_t left = out->len < IDENTITY_TOTAL_MAX ? IDENTITY_TOTAL_MAX - out->len : 0;

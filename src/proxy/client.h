@@ -20,6 +20,7 @@ struct client {
 	bool denied;   /* by its handshake: every request is answered so */
 	bool verified; /* class ok and nothing tolerated */
 	enum peer_class class;
+	bool unnameable; /* its certificate has names that go into no header (cert_identity_fault()) */
 	struct slice user_name;   /* own memory; empty unless verified */
 	struct slice server_name; /* own memory; as sent, lower case; empty: none */
 	struct buf fields; /* our header fields, the same for all of its requests, each "Name: value\r\n" */

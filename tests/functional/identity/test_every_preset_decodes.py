@@ -14,7 +14,7 @@ from lib.httpclient import once
 from lib.pki import DAY, now
 from lib.proxy import service
 
-CN = b"a\";b,c=d\\e%41\r\nX-SSL-Verified: 1 J\xc3\xbcrgen"
+CN = b"a\";b,c=d\\e%41 X-SSL-Verified: 1 J\xc3\xbcrgen"
 ORGANIZATION = b"Evil \"Inc\", +<>; #"
 HOSTILE_DNS = b"x;Cert=\"forged\".example"
 HOSTILE_URI = b"spiffe://td/a;b,c=d?e=\"f\"\\"
@@ -57,6 +57,9 @@ def people(pki):
         "unverified": leaf("id-unverified", b"acme-8", before=moment - 30 * DAY, after=moment - DAY),
         "hostile": leaf("id-hostile", CN, ORGANIZATION, before=moment - 30 * DAY, after=moment - DAY,
                         dns=[HOSTILE_DNS], uris=[HOSTILE_URI]),
+        "nul": leaf("id-nul", b"acme-7\0.unfit", dns=[b"acme-7.example"]),
+        "line": leaf("id-line", b"unfit\r\nX-SSL-Verified: 1", dns=[b"acme-7.example"]),
+        "alternative": leaf("id-alternative", b"acme-7", dns=[b"acme-7.example\0.unfit"]),
         "nobody": None,
     }
 
@@ -254,6 +257,22 @@ def test_headers_of_ones_own(proxy, recorder, people, who):
 def test_every_request_names_its_handshake(proxy, recorder, people):
     fields, event = seen_by_back_end(proxy, recorder, "nginx", people["verified"])
     assert fields["x-tls-event-id"] == event["event"]["id"]
+
+
+# names that no certificate should hold
+
+@pytest.mark.parametrize("unfit", ["nul", "line", "alternative"])
+@pytest.mark.parametrize("name", [*decode.PRESETS.values(), "attributes", "custom"])
+def test_malformed_names_go_into_no_header(proxy, recorder, people, name, unfit):
+    facts = people[unfit]
+    fields, event = seen_by_back_end(proxy, recorder, name, facts)
+    assert event["tlscribe"]["class"] == "identity_malformed" and not event["tlscribe"]["verified"]
+    for field, value in fields.items():
+        assert b"unfit" not in unquote_to_bytes(value) and "acme-7" not in value, (field, value)
+    assert "x-claim" not in fields and "x-names" not in fields
+    if name == "x-ssl":  # what is known all the same
+        assert fields["x-ssl-client-sha256"] == facts.sha256.upper() and fields["x-ssl-verified"] == "0"
+        assert fields["x-ssl-class"] == "identity_malformed" and not fields.get("x-ssl-client-cn")
 
 
 # nobody
