@@ -204,12 +204,88 @@ static void our_client_and_our_server_speak_with_each_other(void)
 	}
 }
 
+/* A handshake of our client, with what `resume` holds, and a ticket, which goes there. True: it was resumed. */
+static bool meet(const struct tls_service *service, const struct tls_client *client,
+                 struct buf *resume)
+{
+	static const struct tls_owner ops = {
+		.pull = pull, .push = push, .choose = choose, .presented = presented};
+	static const struct tls_limits limits = {.certificate_bytes = 65536, .certificates = 4};
+	struct side sides[2] = {{.other = &sides[1]}, {.other = &sides[0], .service = service}};
+	buf_init(&sides[0].in, 1 << 20);
+	buf_init(&sides[1].in, 1 << 20);
+	struct tls_session *ours, *theirs;
+	CU_ASSERT_EQUAL_FATAL(tls_session_new_client(&ours, &ops, &sides[0], &limits, client,
+	                                             "backend.example", buf_slice(resume),
+	                                             &sides[0].negotiated),
+	                      E_OK);
+	CU_ASSERT_EQUAL_FATAL(tls_session_new(&theirs, &ops, &sides[1], &limits, &sides[1].hello,
+	                                      &sides[1].negotiated),
+	                      E_OK);
+	enum tls_outcome left = TLS_AGAIN_READ;
+	enum tls_outcome right = TLS_AGAIN_READ;
+	for (int round = 0; round < 8; round++) {
+		left = left == TLS_AGAIN_READ ? tls_session_handshake(ours) : left;
+		right = right == TLS_AGAIN_READ ? tls_session_handshake(theirs) : right;
+	}
+	CU_ASSERT_EQUAL(left, TLS_DONE);
+	CU_ASSERT_EQUAL(right, TLS_DONE);
+	bool resumed = sides[1].negotiated.resumed;
+	CU_ASSERT_EQUAL(sides[0].negotiated.resumed, resumed);
+	/* The client keeps the server's chain by itself; the server is shown the client's each time. */
+	CU_ASSERT_EQUAL(sides[0].presented, resumed ? 0 : 1);
+	CU_ASSERT_EQUAL(sides[1].presented, 1);
+	CU_ASSERT_EQUAL(sides[1].negotiated.has_server_certificate, !resumed);
+	CU_ASSERT_TRUE(tls_session_possession_proven(theirs));
+	tls_session_give_ticket(theirs);
+	uint8_t byte = 0;
+	size_t moved = 0;
+	CU_ASSERT_EQUAL(tls_session_read(ours, &byte, 1, &moved), TLS_AGAIN_READ);
+	buf_reset(resume);
+	CU_ASSERT_EQUAL(tls_session_ticket(ours, resume), !resumed);
+	tls_session_free(&ours);
+	tls_session_free(&theirs);
+	buf_release(&sides[0].in);
+	buf_release(&sides[1].in);
+	return resumed;
+}
+
+static void our_client_resumes_with_our_server(void)
+{
+	struct config_certificate shown = {
+		.chain = {pki_file(pki_join(pki_pem(pair_leaf()->der),
+	                                    pki_pem(pki_intermediate()->der))),
+	                  {1, 1}},
+		.key = {pair_key_file(pki_key(pair_leaf()->key)), {1, 1}}};
+	char service_name[] = "a";
+	struct config_service config = {.name = {service_name, {1, 1}},
+	                                .certificates = &shown,
+	                                .certificate_count = 1,
+	                                .tls = {.resumption = true},
+	                                .client = {.verify = VERIFY_REQUIRED}};
+	struct diag diag;
+	diag_init(&diag);
+	struct tls_service *service = NULL;
+	CU_ASSERT_EQUAL_FATAL(tls_service_new(&service, &config, NULL, 0, "conf.yaml", &diag), E_OK);
+	diag_release(&diag);
+	struct tls_client *client = pair_client(pki_leaf());
+	struct buf resume;
+	buf_init(&resume, 65536);
+	for (int i = 0; i < 6; i++) {
+		CU_ASSERT_EQUAL(meet(service, client, &resume), i % 2 == 1);
+	}
+	buf_release(&resume);
+	tls_client_free(&client);
+	tls_service_free(&service);
+}
+
 static const struct unit_test tests[] = {
 	{"certificates that cannot be shown are refused where they are named",
          certificates_that_cannot_be_shown_are_refused_where_they_are_named},
 	{"the certificate is told and warned about", the_certificate_is_told_and_warned_about},
 	{"our client and our server speak with each other",
          our_client_and_our_server_speak_with_each_other},
+	{"our client resumes with our server", our_client_resumes_with_our_server},
 };
 
 int main(void)
