@@ -131,8 +131,8 @@ static const char *resumption_fault(const struct tls_service *service)
 	return service->tls13 ? NULL : "does not allow TLS 1.3";
 }
 
-/* Random, in memory alone: what it sealed is opened by this service, as it is now, and by nothing else. It is not changed as
- * long as the service lives: with psk_dhe_ke alone it opens no session's traffic to who gets it later. */
+/* Random, in memory alone: what it sealed is opened by this service, as it is now, and by nothing else. It is not changed
+ * as long as the service lives: with psk_dhe_ke alone it opens no session's traffic to who gets it later. */
 static int make_ticket_key(struct tls_service *service, const struct config_tls *tls,
                            const char *file, struct diag *diag)
 {

@@ -38,8 +38,9 @@ struct tls_owner {
 	ssize_t (*push)(void *owner, const struct iovec *iov, int count);
 	/* The (first) ClientHello is in hello: which service speaks? NULL: nobody takes this name. */
 	const struct tls_service *(*choose)(void *owner);
-	/* What the client presented, leaf first, count > 0, borrowed; on a resumed session of a client with us what it presented in the full
-	 * handshake that the session goes back to. Anything but E_OK ends the handshake. */
+	/* What the client presented, leaf first, count > 0, borrowed; on a resumed session of a client with us what it
+	 * presented in the full handshake that the session goes back to, when this handshake is over. Anything but E_OK
+	 * ends the handshake. */
 	int (*presented)(void *owner, const struct slice *der, size_t count);
 };
 
@@ -90,11 +91,12 @@ int tls_session_new_client(struct tls_session **out, const struct tls_owner *ops
  * TLS 1.3 tickets come with the first reads, also after tls_session_detach(), and are to be used once (RFC 8446 C.4). It
  * has the session's secrets: not for files or logs. */
 bool tls_session_ticket(struct tls_session *s, struct buf *out);
-/* Of a server's session: gives the client one ticket, which resumes a session with the same compiled service within two hours of
- * this handshake. For the owner to call once it has accepted a client (so that no ticket is of a session that was not), before
- * the first write. What the socket does not take goes out before anything that is written later. Does nothing where no ticket is
- * to be given: TLS 1.2, a service without resumption, a resumed session (a ticket ends with its first handshake's time), a
- * client that offered no psk_dhe_ke or was sent a HelloRetryRequest, a chain that is too long, a second call. */
+/* Of a server's session: gives the client one ticket, which resumes a session with the same compiled service within two
+ * hours of this handshake. For the owner to call once it has accepted a client (so that no ticket is of a session that
+ * was not), before the first write. What the socket does not take goes out before anything that is written later. Does
+ * nothing where no ticket is to be given: TLS 1.2, a service without resumption, a resumed session (a ticket ends with
+ * its first handshake's time), a client that offered no psk_dhe_ke or was sent a HelloRetryRequest, a chain that is too
+ * long, a second call. */
 void tls_session_give_ticket(struct tls_session *s);
 /* Of a client's session: the server asked for our certificate. */
 bool tls_session_asked(const struct tls_session *s);

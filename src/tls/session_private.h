@@ -65,8 +65,8 @@ enum tls_failure session_failure(const struct tls_session *s, int code);
 int session_client_complete(struct tls_session *s);
 /* From now on nothing is noted of handshake messages but tickets. */
 void session_client_detach(struct tls_session *s);
-/* The server's side of resumption. The first ClientHello, after it chose the service: may a ticket be taken and given? 0, or what
- * session_fail() gave. */
+/* The server's side of resumption. The first ClientHello, after it chose the service: may a ticket be taken and given?
+ * 0, or what session_fail() gave. */
 int session_ticket_offer(struct tls_session *s, struct slice body, bool has_versions);
 /* The certificates that came in a Certificate message. */
 void session_ticket_note(struct tls_session *s, struct slice body, const struct slice *der,

@@ -2,9 +2,9 @@
  *
  * A ticket is sealed with a key that the compiled service made for itself and shows to nobody: another service, another
  * configuration or another process cannot open it, and it dies with a reload. The names of one service share it, as they
- * share all rules. It is given after the caller accepted a full handshake, once, and lives for TICKET_LIFETIME_S from that handshake:
- * resumed sessions get no other. What it holds of the client are the certificates that were presented; possession was
- * proven then, and the caller judges them again at every use.
+ * share all rules. It is given after the caller accepted a full handshake, once, and lives for TICKET_LIFETIME_S from that
+ * handshake: resumed sessions get no other. What it holds of the client are the certificates that were presented;
+ * possession was proven then, and the caller judges them again at every use.
  *
  * GnuTLS 3.7.9 facts held here:
  *   - the certificates of a ticket that it opened and then found too old by the client's own word stay in the session. A
@@ -121,8 +121,8 @@ void tls_session_give_ticket(struct tls_session *s)
 		return;
 	}
 	s->ticket.given = true;
-	/* Held back here, because after GNUTLS_E_AGAIN nothing else might be sent until this very call was through. What else can
-	 * go wrong is memory, then there is no ticket, or the connection, whose next step tells. */
+	/* Held back here, because after GNUTLS_E_AGAIN nothing else might be sent until this very call was through. What
+	 * else can go wrong is memory, then there is no ticket, or the connection, whose next step tells. */
 	s->ticket.holding = true;
 	(void)gnutls_session_ticket_send(s->gnutls, 1, 0);
 	s->ticket.holding = false;

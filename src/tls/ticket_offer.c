@@ -137,8 +137,8 @@ bool ticket_offer_fits(struct slice body, const uint16_t *groups, size_t count, 
 	    !open_list(&scan.shares)) {
 		return false;
 	}
-	/* GnuTLS takes the preferred group whether its share came or not. Whose preference that is it does not tell: where it
-	 * could be ours, both favourites have to be there. */
+	/* GnuTLS takes the preferred group whether its share came or not. Whose preference that is it does not tell:
+	 * where it could be ours, both favourites have to be there. */
 	return is_ready(scan.shares, first_of_client(groups, count, scan.groups)) &&
 	       (client_order || is_ready(scan.shares, first_of_service(groups, count, scan.groups)));
 }

@@ -62,8 +62,8 @@ size_t visit_read(struct visit *visit, void *data, size_t len);
 /* Keeps visit->session for the caller, who frees it. */
 SSL_SESSION *visit_close(struct visit *visit);
 
-/* Whole visits that have to work: pki_leaf() with its intermediate; a full handshake with a ticket at its end, for the caller
- * to free; and a handshake that offers one, resumed or not. */
+/* Whole visits that have to work: pki_leaf() with its intermediate; a full handshake with a ticket at its end, for the
+ * caller to free; and a handshake that offers one, resumed or not. */
 struct visitor visit_known(void);
 SSL_SESSION *visit_ticket(const struct tls_service *service, const struct visitor *visitor);
 bool visit_is_resumed(const struct tls_service *service, const struct visitor *visitor,
