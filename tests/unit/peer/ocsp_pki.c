@@ -65,9 +65,10 @@ static void add_entry(OCSP_BASICRESP *basic, const struct ocsp_pki_spec *spec,
 {
 	X509 *subject = x509(entry->cert != NULL ? entry->cert : spec->leaf);
 	X509 *issuer = x509(entry->issuer != NULL ? entry->issuer : spec->issuer);
-	OCSP_CERTID *id =
-		OCSP_cert_to_id(EVP_get_digestbyname(entry->digest != NULL ? entry->digest : "SHA1"),
-	                        subject, issuer);
+	OCSP_CERTID *id = OCSP_cert_id_new(
+		EVP_get_digestbyname(entry->digest != NULL ? entry->digest : "SHA1"),
+		X509_get_subject_name(issuer), X509_get0_pubkey_bitstr(issuer),
+		X509_get0_serialNumber(subject));
 	int64_t from = entry->this_update != 0 ? entry->this_update : OCSP_PKI_THIS;
 	int64_t until = entry->next_update != 0 ? entry->next_update : OCSP_PKI_NEXT;
 	ASN1_TIME *this_update = ASN1_GENERALIZEDTIME_set(NULL, from);

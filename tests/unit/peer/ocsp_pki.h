@@ -17,8 +17,8 @@
 
 /* Zero is a sensible value everywhere: good, dates around PKI_NOW, CertID with SHA-1. */
 struct ocsp_pki_entry {
-	const struct pki_cert *cert; /* NULL: the leaf of the spec */
-	const struct pki_cert *issuer;
+	const struct pki_cert *cert;   /* NULL: the leaf of the spec */
+	const struct pki_cert *issuer; /* NULL: that of the spec; whatever issued `cert` */
 	enum {
 		OCSP_PKI_GOOD,
 		OCSP_PKI_REVOKED,
