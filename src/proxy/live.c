@@ -12,8 +12,9 @@
 #include "proxy/link.h"
 #include "proxy/shard.h"
 
-#define LOOK_S 1.0 /* a date that passed is seen within this time */
-#define TURN 128   /* connections in one go: others have a turn, too */
+#define LOOK_S 1.0     /* a date that passed is seen within this time */
+#define ASK_AGAIN_S 60 /* a responder that had no answer */
+#define TURN 128       /* connections in one go: others have a turn, too */
 
 static int64_t now_s(void)
 {
@@ -32,6 +33,14 @@ static void narrow(struct shard *s, const struct live *live)
 	}
 }
 
+/* No responder had a word about it when it was asked. */
+static bool is_unanswered(const struct handshake *hs, const struct service *service)
+{
+	const struct revocation *revocation = &hs->verdict->revocation;
+	return service->config->client.ocsp.mode != REVOCATION_OFF && revocation->checked &&
+	       revocation->source == REVOCATION_SOURCE_NONE;
+}
+
 static void hold(struct conn *c, const struct handshake *hs, const struct service *service,
                  int64_t at_s)
 {
@@ -44,6 +53,9 @@ static void hold(struct conn *c, const struct handshake *hs, const struct servic
 		if (service->tolerate != NULL) {
 			tolerate_narrow(service->tolerate, hs->verdict, at_s, &live->holds_from_s,
 			                &live->holds_until_s);
+		}
+		if (is_unanswered(hs, service) && at_s + ASK_AGAIN_S < live->holds_until_s) {
+			live->holds_until_s = at_s + ASK_AGAIN_S;
 		}
 	}
 	narrow(c->shard, live);
