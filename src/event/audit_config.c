@@ -10,7 +10,7 @@
 /* Encoded bytes of files and text in one part. Around them are, at most, EVENT_LABELS_MAX, two
  * names of 1 KiB and some hundred bytes of our own: far below EVENT_BODY_MAX together. */
 #define PART_MAX 40000
-#define FILE_OVERHEAD 320 /* keys, hash, dates and punctuation of one file */
+#define FILE_OVERHEAD 320 /* keys, hash, count, dates and punctuation of one file: below 240 */
 
 /* From where to where a part goes. */
 struct part {
@@ -68,6 +68,29 @@ unsigned event_audit_config_parts(const struct audit_config *a)
 	return parts > 0 ? parts : 1;
 }
 
+static bool is_crl(const struct audit_file *file)
+{
+	return strcmp(file->kind, "crl") == 0;
+}
+
+static bool is_list(const struct audit_file *file)
+{
+	return is_crl(file) || strcmp(file->kind, "allow") == 0 || strcmp(file->kind, "deny") == 0;
+}
+
+static void put_file_times(struct encoder *e, const struct audit_file *file)
+{
+	if (is_crl(file)) {
+		put_time_s(e, FIELD_TLSCRIBE_AUDIT_FILES_THIS_UPDATE, file->this_update_s);
+		if (file->next_update_s != 0) {
+			put_time_s(e, FIELD_TLSCRIBE_AUDIT_FILES_NEXT_UPDATE, file->next_update_s);
+		}
+	} else if (file->subject != NULL) {
+		put_time_s(e, FIELD_TLSCRIBE_AUDIT_FILES_NOT_BEFORE, file->not_before_s);
+		put_time_s(e, FIELD_TLSCRIBE_AUDIT_FILES_NOT_AFTER, file->not_after_s);
+	}
+}
+
 static void put_files(struct encoder *e, const struct audit_config *a, const struct part *part)
 {
 	struct json_mark mark;
@@ -80,11 +103,11 @@ static void put_files(struct encoder *e, const struct audit_config *a, const str
 		put_string(e, FIELD_TLSCRIBE_AUDIT_FILES_PATH, file->path);
 		put_string(e, FIELD_TLSCRIBE_AUDIT_FILES_KIND, file->kind);
 		put_hex(e, FIELD_TLSCRIBE_AUDIT_FILES_SHA256, slice_of(file->sha256, 32));
-		if (file->subject != NULL) {
-			put_string(e, FIELD_TLSCRIBE_AUDIT_FILES_SUBJECT, file->subject);
-			put_time_s(e, FIELD_TLSCRIBE_AUDIT_FILES_NOT_BEFORE, file->not_before_s);
-			put_time_s(e, FIELD_TLSCRIBE_AUDIT_FILES_NOT_AFTER, file->not_after_s);
+		if (is_list(file)) {
+			put_u64(e, FIELD_TLSCRIBE_AUDIT_FILES_ENTRIES, file->entries);
 		}
+		put_string(e, FIELD_TLSCRIBE_AUDIT_FILES_SUBJECT, file->subject);
+		put_file_times(e, file);
 		close_element(e, element);
 	}
 	close_array(e, FIELD_TLSCRIBE_AUDIT_FILES, mark);
@@ -110,10 +133,11 @@ static void put_config_text(struct encoder *e, const struct audit_config *a, con
 
 static void tell(struct message *m, const struct audit_config *a, unsigned number, unsigned parts)
 {
+	bool lists = strcmp(a->reason, "lists") == 0;
 	message_text(m, "configuration ");
 	message_u64(m, a->epoch);
 	message_text(m, " came into force (");
-	message_text(m, a->reason);
+	message_text(m, lists ? "CRLs or lists were replaced" : a->reason);
 	message_text(m, ")");
 	if (parts > 1) {
 		message_text(m, ", part ");

@@ -2,6 +2,8 @@
 
 #include <sys/socket.h>
 
+#include "peer/qualified.h"
+
 #define ALTERNATIVE_NAME_MAX \
 	(JSON_TEXT_MAX + 16) /* of a prefix and what can be seen of the value */
 
@@ -213,5 +215,20 @@ void put_usages(struct encoder *e, const struct cert *leaf)
 	put_texts(e, FIELD_TLSCRIBE_CERTIFICATE_PURPOSES, leaf->purposes, leaf->purpose_count);
 	put_key_usages(e, leaf);
 	put_texts(e, FIELD_TLSCRIBE_CERTIFICATE_POLICIES, leaf->policies, leaf->policy_count);
+	const struct qualified *qualified = leaf->qualified;
+	if (qualified != NULL) {
+		put_texts(e, FIELD_TLSCRIBE_CERTIFICATE_ORGANIZATION_IDENTIFIER,
+		          qualified->organization_identifiers,
+		          qualified->organization_identifier_count);
+		put_texts(e, FIELD_TLSCRIBE_CERTIFICATE_QC_STATEMENTS, qualified->statements,
+		          qualified->statement_count);
+	}
 	close_object(e, certificate);
+}
+
+void put_roles(struct encoder *e, const struct qualified *qualified)
+{
+	if (qualified != NULL) {
+		put_texts(e, FIELD_USER_ROLES, qualified->roles, qualified->role_count);
+	}
 }

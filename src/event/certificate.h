@@ -16,5 +16,7 @@ struct slice certificate_identity(const struct cert *leaf);
 /* tls.client.subject to tls.client.x509, or those of tls.server for egress; the fingerprints
  * alone if the leaf cannot be read. */
 void put_certificate(struct encoder *e, const struct handshake *hs);
+/* user.roles. `qualified` may be NULL. */
+void put_roles(struct encoder *e, const struct qualified *qualified);
 /* tlscribe.certificate. */
 void put_usages(struct encoder *e, const struct cert *leaf);

@@ -91,6 +91,7 @@ static void put_tls(struct encoder *e, const struct handshake *hs)
 
 	struct json_mark client = open_object(e, "client");
 	put_text(e, FIELD_TLS_CLIENT_SERVER_NAME, server_name(hs));
+	put_string(e, FIELD_TLS_CLIENT_JA3, hs->hello.ja3);
 	if (hs->egress) {
 		put_shown(e, hs);
 	} else {
@@ -108,9 +109,18 @@ static void put_tls(struct encoder *e, const struct handshake *hs)
 	close_object(e, object);
 }
 
-static void put_related(struct encoder *e, const struct handshake *hs, const struct ips *ips,
-                        struct slice user)
+void put_identity(struct encoder *e, const struct handshake *hs, const struct ips *ips)
 {
+	const struct cert *presented = certificate_leaf(hs);
+	struct slice user = {0};
+	/* A server is nobody's user. */
+	if (hs->verified && !hs->egress && presented != NULL) {
+		user = certificate_identity(presented);
+		struct json_mark object = open_object(e, "user");
+		put_text(e, FIELD_USER_NAME, user);
+		put_roles(e, presented->qualified);
+		close_object(e, object);
+	}
 	struct json_mark related = open_object(e, "related");
 	put_related_ips(e, ips);
 	struct json_mark mark;
@@ -134,10 +144,6 @@ static void write_handshake(struct encoder *e, const struct handshake *hs)
 {
 	struct message message;
 	struct ips ips;
-	const struct cert *leaf = certificate_leaf(hs);
-	/* A server is nobody's user. */
-	struct slice user = hs->verified && !hs->egress && leaf != NULL ? certificate_identity(leaf)
-	                                                                : (struct slice){0};
 
 	put_event(e, hs);
 	message_handshake(&message, hs);
@@ -159,11 +165,8 @@ static void write_handshake(struct encoder *e, const struct handshake *hs)
 		 },
 	         &ips);
 	put_tls(e, hs);
-	struct json_mark user_object = open_object(e, "user");
-	put_text(e, FIELD_USER_NAME, user);
-	close_object(e, user_object);
-	put_related(e, hs, &ips, user);
-	put_tlscribe(e, hs, &ips);
+	put_identity(e, hs, &ips);
+	put_tlscribe(e, hs, &ips, NULL);
 }
 
 int event_encode_handshake(struct buf *out, const struct event_source *from,

@@ -76,6 +76,7 @@ static void put_client_hello(struct encoder *e, const struct hello *hello)
 	put_versions(e, hello);
 	put_alpn(e, hello);
 	put_u64(e, FIELD_TLSCRIBE_CLIENT_HELLO_CIPHER_COUNT, hello->cipher_count);
+	put_string(e, FIELD_TLSCRIBE_CLIENT_HELLO_JA4, hello->ja4);
 	close_object(e, object);
 }
 
@@ -114,9 +115,8 @@ static void put_findings(struct encoder *e, const struct handshake *hs)
 	close_array(e, FIELD_TLSCRIBE_FINDINGS, mark);
 }
 
-static void put_evidence(struct encoder *e, const struct handshake *hs)
+static void put_asked(struct encoder *e, const struct handshake *hs)
 {
-	struct json_mark evidence = open_object(e, "evidence");
 	/* Of a server it is always asked for, and without a list of CAs. */
 	bool requested = hs->requested || hs->egress;
 	put_bool(e, FIELD_TLSCRIBE_EVIDENCE_REQUESTED, requested);
@@ -127,6 +127,14 @@ static void put_evidence(struct encoder *e, const struct handshake *hs)
 		put_bool(e, FIELD_TLSCRIBE_EVIDENCE_PRESENTED, hs->presented);
 	}
 	put_string(e, FIELD_TLSCRIBE_EVIDENCE_POSSESSION, possession_name(hs->possession));
+}
+
+static void put_evidence(struct encoder *e, const struct handshake *hs, bool whole)
+{
+	struct json_mark evidence = open_object(e, "evidence");
+	if (whole) {
+		put_asked(e, hs);
+	}
 	if (hs->chain != NULL) {
 		put_u64(e, FIELD_TLSCRIBE_EVIDENCE_CHAIN_LENGTH, hs->chain->count);
 		put_hex(e, FIELD_TLSCRIBE_EVIDENCE_CHAIN_SHA256, slice_of(hs->chain->sha256, 32));
@@ -148,6 +156,62 @@ static void put_path(struct encoder *e, const struct verdict *verdict)
 		close_array(e, FIELD_TLSCRIBE_PATH, mark);
 	}
 	put_string(e, FIELD_TLSCRIBE_ANCHOR_FILE, verdict->anchor_file);
+}
+
+static const char *source_name(enum revocation_source source)
+{
+	switch (source) {
+	case REVOCATION_SOURCE_CRL:
+		return "crl";
+	case REVOCATION_SOURCE_OCSP:
+		return "ocsp";
+	case REVOCATION_SOURCE_NONE:
+		break;
+	}
+	return NULL;
+}
+
+static const char *status_name(enum revocation_status status)
+{
+	switch (status) {
+	case REVOCATION_GOOD:
+		return "good";
+	case REVOCATION_REVOKED:
+		return "revoked";
+	case REVOCATION_UNKNOWN:
+		break;
+	}
+	return "unknown";
+}
+
+static void put_revocation(struct encoder *e, const struct revocation *told, int64_t now_us)
+{
+	if (!told->checked) {
+		return;
+	}
+	struct json_mark object = open_object(e, "revocation");
+	put_string(e, FIELD_TLSCRIBE_REVOCATION_SOURCE, source_name(told->source));
+	put_string(e, FIELD_TLSCRIBE_REVOCATION_STATUS, status_name(told->status));
+	if (told->source != REVOCATION_SOURCE_NONE) {
+		int64_t age_s = now_us / 1000000 - encoder_us(told->this_update_s) / 1000000;
+		put_string(e, FIELD_TLSCRIBE_REVOCATION_NUMBER, told->number);
+		put_time_s(e, FIELD_TLSCRIBE_REVOCATION_THIS_UPDATE, told->this_update_s);
+		if (told->next_update_s != 0) {
+			put_time_s(e, FIELD_TLSCRIBE_REVOCATION_NEXT_UPDATE, told->next_update_s);
+		}
+		/* The issuer's clock may be a little ahead of ours. */
+		put_i64(e, FIELD_TLSCRIBE_REVOCATION_AGE_S, age_s > 0 ? age_s : 0);
+	}
+	close_object(e, object);
+}
+
+static void put_revoked(struct encoder *e, const struct connection_revoked *revoked)
+{
+	struct json_mark object = open_object(e, "revoked");
+	put_string(e, FIELD_TLSCRIBE_REVOKED_CAUSE, revoked->cause);
+	put_bool(e, FIELD_TLSCRIBE_REVOKED_CLOSED, revoked->closed);
+	put_string(e, FIELD_TLSCRIBE_REVOKED_DECISION_BEFORE, decision_name(revoked->before));
+	close_object(e, object);
 }
 
 /* Rounded down, so that a certificate that has just expired does not have 0 days left. */
@@ -213,12 +277,22 @@ static void put_alert_and_policy(struct encoder *e, const struct handshake *hs)
 	}
 }
 
-void put_tlscribe(struct encoder *e, const struct handshake *hs, const struct ips *ips)
+static const char *connection_of(const struct handshake *hs,
+                                 const struct connection_revoked *revoked)
+{
+	if (revoked != NULL) {
+		return revoked->connection;
+	}
+	return hs->egress ? hs->connection : NULL;
+}
+
+void put_tlscribe(struct encoder *e, const struct handshake *hs, const struct ips *ips,
+                  const struct connection_revoked *revoked)
 {
 	const struct cert *leaf = certificate_leaf(hs);
 	struct json_mark object = open_object(e, "tlscribe");
 	put_log(e);
-	put_string(e, FIELD_TLSCRIBE_CONNECTION, hs->egress ? hs->connection : NULL);
+	put_string(e, FIELD_TLSCRIBE_CONNECTION, connection_of(hs, revoked));
 	put_peer(e, ips, &hs->peer);
 	put_client_hello(e, &hs->hello);
 	put_string(e, FIELD_TLSCRIBE_CLASS, peer_class_row(hs->class)->name);
@@ -227,7 +301,7 @@ void put_tlscribe(struct encoder *e, const struct handshake *hs, const struct ip
 	put_string(e, FIELD_TLSCRIBE_VERIFY_MODE, verify_mode(hs));
 	put_string(e, FIELD_TLSCRIBE_DECISION, decision_name(hs->decision));
 	put_string(e, FIELD_TLSCRIBE_DENIED_BY, denied_by_name(hs->denied_by));
-	put_evidence(e, hs);
+	put_evidence(e, hs, revoked == NULL);
 	if (hs->verdict != NULL) {
 		put_path(e, hs->verdict);
 	}
@@ -236,9 +310,15 @@ void put_tlscribe(struct encoder *e, const struct handshake *hs, const struct ip
 		put_hex(e, FIELD_TLSCRIBE_SPKI_SHA256, slice_of(leaf->spki_sha256, 32));
 		put_usages(e, leaf);
 	}
+	if (hs->verdict != NULL) {
+		put_revocation(e, &hs->verdict->revocation, hs->end_us);
+	}
 	put_headers(e, hs);
 	put_alert_and_policy(e, hs);
 	put_timing(e, hs);
+	if (revoked != NULL) {
+		put_revoked(e, revoked);
+	}
 	put_truncated(e);
 	close_object(e, object);
 }

@@ -74,7 +74,9 @@ struct request_event {
 	const char *upstream;   /* address of the server it went to; NULL */
 	enum peer_class class;  /* of the connection's handshake */
 	bool verified;
-	struct slice user_name; /* empty unless verified */
+	struct slice user_name;    /* empty unless verified */
+	const struct slice *roles; /* as struct qualified has them; shown only if verified */
+	size_t role_count;
 };
 /* E_OK, or buf's error. BUG: `denied` without a denied_by, or one without `denied`. */
 int event_encode_request(struct buf *out, const struct event_source *from,
@@ -97,19 +99,20 @@ struct connection_end {
 int event_encode_connection_end(struct buf *out, const struct event_source *from,
                                 const struct connection_end *end);
 
-/* connection-revoked: what was said of a live connection is no longer true. */
+/* connection-revoked: what was said of a client's live connection is no longer true. */
 struct connection_revoked {
 	char id[ID_MAX + 1];
 	const char *connection; /* id of the handshake */
 	int64_t at_us;
-	/* As of now: endpoints, service, chain, verdict, class, decision, tolerated, verified and policy of a handshake that would come now; what
-	 * belongs to the TLS session alone (hello, tls, times) is unset. */
+	/* As of now: endpoints, service, chain, verdict, class, decision, tolerated, verified and
+	 * policy of a handshake that would come now. What belongs to the TLS session alone (hello,
+	 * tls, times, evidence but for the chain) is not looked at. */
 	const struct handshake *now;
 	enum decision before; /* the decision that it was let in with */
 	const char *cause;    /* "date", "list", "policy", "removed": what changed; static */
 	bool closed;          /* false: only logged (on_change: log) */
 };
-/* E_OK, or buf's error. */
+/* E_OK, or buf's error. BUG: `now` is an egress handshake, or without a policy. */
 int event_encode_connection_revoked(struct buf *out, const struct event_source *from,
                                     const struct connection_revoked *revoked);
 
@@ -148,16 +151,19 @@ int event_encode_audit_heartbeat(struct buf *out, const struct event_source *fro
 /* audit.config spans as many entries as it needs (tlscribe.audit.part of .parts). */
 struct audit_file {
 	const char *path;
-	const char *kind; /* "ca", "certificate" */
+	const char *kind; /* "ca", "certificate", "issuer", "crl", "allow", "deny" */
 	uint8_t sha256[32];
-	const char *subject; /* of the first certificate; NULL */
-	int64_t not_before_s, not_after_s;
+	const char *subject; /* of the first certificate; of a CRL, its issuer; NULL */
+	int64_t not_before_s, not_after_s; /* of a certificate with a subject */
+	size_t entries;                    /* of "crl", "allow" and "deny" */
+	int64_t this_update_s;             /* of "crl" */
+	int64_t next_update_s;             /* of "crl"; 0: none is given */
 };
 struct audit_config {
 	int64_t at_us;
 	uint64_t epoch;
 	const uint8_t *sha256; /* of the configuration: file bytes and content of all it names */
-	const char *reason;    /* "start" or "reload" */
+	const char *reason;    /* "start", "reload" or "lists" */
 	const uint8_t *previous_sha256; /* of the one before in this run; NULL */
 	const char *text;               /* redacted copy */
 	const struct audit_file *files;

@@ -99,6 +99,14 @@ static bool wrong_dates(struct message *m, const struct handshake *hs)
 		whole_days(m, at_s - now_s);
 		return true;
 	}
+	/* Of a revocation, when it was. */
+	if (first->class == CLASS_REVOKED && at_s <= now_s) {
+		certificate_at(m, first->depth, hs->egress);
+		message_text(m, " was revoked ");
+		whole_days(m, now_s - at_s);
+		message_text(m, " ago");
+		return true;
+	}
 	return false;
 }
 
@@ -117,27 +125,24 @@ static void fault(struct message *m, const struct handshake *hs)
 	}
 }
 
-void message_handshake(struct message *m, const struct handshake *hs)
+/* The fault and a few words more, if there are some. */
+static void fault_and_detail(struct message *m, const struct handshake *hs)
 {
-	const struct cert *leaf = certificate_leaf(hs);
-	m->len = 0;
-	message_service(m, hs->service);
-	fault(m, hs);
 	const char *detail = hs->detail;
 	if (hs->verdict != NULL) {
 		detail = hs->verdict->finding_count > 0 ? hs->verdict->findings[0].detail : NULL;
 	}
+	fault(m, hs);
 	if (detail != NULL) {
 		message_text(m, ": ");
 		message_text(m, detail);
 	}
-	if (hs->decision == DECISION_ALLOW_TOLERATED) {
-		message_text(m, ", tolerated");
-	} else if (hs->decision == DECISION_ALLOW_UNVERIFIED && hs->class != CLASS_NOT_CHECKED) {
-		message_text(m, ", let through");
-	} else if (hs->decision == DECISION_QUARANTINE) {
-		message_text(m, ", quarantined");
-	}
+}
+
+/* " (CN=acme-7)": whom it is about. */
+static void whom(struct message *m, const struct handshake *hs)
+{
+	const struct cert *leaf = certificate_leaf(hs);
 	if (leaf != NULL) {
 		struct slice name = certificate_common_name(&leaf->subject);
 		if (name.len > 0) {
@@ -156,6 +161,55 @@ void message_handshake(struct message *m, const struct handshake *hs)
 		                SHOWN_MAX);
 		message_text(m, ")");
 	}
+}
+
+void message_handshake(struct message *m, const struct handshake *hs)
+{
+	m->len = 0;
+	message_service(m, hs->service);
+	fault_and_detail(m, hs);
+	if (hs->decision == DECISION_ALLOW_TOLERATED) {
+		message_text(m, ", tolerated");
+	} else if (hs->decision == DECISION_ALLOW_UNVERIFIED && hs->class != CLASS_NOT_CHECKED) {
+		message_text(m, ", let through");
+	} else if (hs->decision == DECISION_QUARANTINE) {
+		message_text(m, ", quarantined");
+	}
+	whom(m, hs);
+}
+
+static const char *cause_text(const char *cause)
+{
+	static const struct {
+		const char *cause;
+		const char *text;
+	} causes[] = {
+		{"date", "a date passed"},
+		{"list", "a list changed"},
+		{"policy", "the policy changed"},
+		{"removed", "its service was removed"},
+	};
+	for (size_t i = 0; i < sizeof(causes) / sizeof(causes[0]); i++) {
+		if (strcmp(cause, causes[i].cause) == 0) {
+			return causes[i].text;
+		}
+	}
+	return cause;
+}
+
+void message_revoked(struct message *m, const struct connection_revoked *revoked,
+                     const struct handshake *hs)
+{
+	m->len = 0;
+	message_service(m, hs->service);
+	message_text(m, revoked->closed ? "connection closed after " : "connection goes on after ");
+	message_text(m, cause_text(revoked->cause));
+	/* Of a service that is gone its cause says it all. */
+	if (strcmp(revoked->cause, "removed") != 0) {
+		message_text(m, ": ");
+		fault_and_detail(m, hs);
+	}
+	whom(m, hs);
 }
 
 /* "GET api.example/orders", or as much of it as the client said. */

@@ -26,5 +26,9 @@ void message_service(struct message *m, const struct event_service *service);
 /* "partner-a: client certificate expired 3 days ago (CN=acme-7)"; of an egress handshake "back
  * end certificate ...". */
 void message_handshake(struct message *m, const struct handshake *hs);
+/* "partner-a: connection closed after a list changed: client certificate is on the deny list
+ * (CN=acme-7)". `hs` is what is true now. */
+void message_revoked(struct message *m, const struct connection_revoked *revoked,
+                     const struct handshake *hs);
 /* "partner-a: GET api.example/orders was answered with 200" */
 void message_request(struct message *m, const struct request_event *request);

@@ -36,5 +36,9 @@ void put_peer(struct encoder *e, const struct ips *ips, const struct endpoint *p
 void put_related_ips(struct encoder *e, const struct ips *ips);
 /* @timestamp and message. */
 void put_when_and_what(struct encoder *e, int64_t at_us, const struct message *message);
-/* The whole `tlscribe` object of a handshake; the end of its line. */
-void put_tlscribe(struct encoder *e, const struct handshake *hs, const struct ips *ips);
+/* user and related of a handshake: the user of a verified client alone. */
+void put_identity(struct encoder *e, const struct handshake *hs, const struct ips *ips);
+/* The whole `tlscribe` object of a handshake, or of what became of one; the end of its line.
+ * `revoked` is NULL for a handshake. */
+void put_tlscribe(struct encoder *e, const struct handshake *hs, const struct ips *ips,
+                  const struct connection_revoked *revoked);

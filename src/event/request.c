@@ -82,6 +82,9 @@ static void put_who(struct encoder *e, const struct request_event *request, cons
 	struct slice name = request->verified ? request->user_name : (struct slice){0};
 	struct json_mark user = open_object(e, "user");
 	put_text(e, FIELD_USER_NAME, name);
+	if (request->verified) {
+		put_texts(e, FIELD_USER_ROLES, request->roles, request->role_count);
+	}
 	close_object(e, user);
 
 	struct json_mark related = open_object(e, "related");

@@ -89,6 +89,11 @@ static const char *value_at(enum event_field field, int i)
 {
 	static const char *const outcomes[] = {"success", "failure", "unknown", NULL};
 	static const char *const directions[] = {"ingress", "egress", NULL};
+	static const char *const sources[] = {"crl", "ocsp", NULL};
+	static const char *const statuses[] = {"good", "revoked", "unknown", NULL};
+	static const char *const causes[] = {"date", "list", "policy", "removed", NULL};
+	static const char *const kinds[] = {"ca",    "certificate", "issuer", "crl",
+	                                    "allow", "deny",        NULL};
 	static const char *const modes[] = {"none", "optional", "required", "passthrough", NULL};
 	switch (field) {
 	case FIELD_EVENT_ACTION:
@@ -103,6 +108,15 @@ static const char *value_at(enum event_field field, int i)
 		return i < CLASS_COUNT ? peer_class_row((enum peer_class)i)->name : NULL;
 	case FIELD_NETWORK_DIRECTION:
 		return directions[i];
+	case FIELD_TLSCRIBE_REVOCATION_SOURCE:
+		return sources[i];
+	case FIELD_TLSCRIBE_REVOCATION_STATUS:
+		return statuses[i];
+	case FIELD_TLSCRIBE_REVOKED_CAUSE:
+		return causes[i];
+	case FIELD_TLSCRIBE_AUDIT_FILES_KIND:
+		return kinds[i];
+	case FIELD_TLSCRIBE_REVOKED_DECISION_BEFORE:
 	case FIELD_TLSCRIBE_DECISION:
 		return i < DECISION_COUNT ? decision_name((enum decision)i) : NULL;
 	case FIELD_TLSCRIBE_DENIED_BY:

@@ -140,6 +140,13 @@ static void the_message_says_whose_certificate_and_since_when(void)
 	message_of(&f, 0, CLASS_EXPIRED, 0, "partner-a: client certificate has expired (CN=acme-7)");
 	message_of(&f, 2, CLASS_REVOKED, 0,
 	           "partner-a: issuing certificate 2 is revoked (CN=acme-7)");
+	message_of(&f, 0, CLASS_REVOKED, FIXTURE_NOW_S - 2 * day,
+	           "partner-a: client certificate was revoked 2 days ago (CN=acme-7)");
+	message_of(&f, 1, CLASS_REVOKED, FIXTURE_NOW_S,
+	           "partner-a: issuing certificate 1 was revoked less than a day ago (CN=acme-7)");
+	/* A CA may date it ahead; of that there is nothing to count. */
+	message_of(&f, 0, CLASS_REVOKED, FIXTURE_NOW_S + day,
+	           "partner-a: client certificate is revoked (CN=acme-7)");
 	f.certs[0].subject.value_count = 0;
 	message_of(&f, 0, CLASS_REVOKED, 0,
 	           "partner-a: client certificate is revoked (CN=acme-7,O=Acme)");
@@ -238,6 +245,8 @@ static void absent_is_absent(void)
 		"tlscribe.connection",
 		"tlscribe.policy",
 		"tlscribe.timing",
+		"tlscribe.revocation",
+		"tlscribe.revoked",
 		"tlscribe.truncated",
 	};
 	for (size_t i = 0; i < sizeof(absent) / sizeof(absent[0]); i++) {

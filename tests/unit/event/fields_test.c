@@ -89,8 +89,8 @@ static void the_schema_is_json(void)
 		"string");
 	CU_ASSERT_PTR_NOT_NULL(fixture_get(schema, "properties.url.properties.query"));
 	/* Reserved names are no members. */
-	CU_ASSERT_PTR_NOT_NULL(fixture_get(schema, "properties.user.properties.name"));
-	CU_ASSERT_PTR_NULL(fixture_get(schema, "properties.user.properties.roles"));
+	CU_ASSERT_PTR_NOT_NULL(fixture_get(schema, "properties.tlscribe.properties.class"));
+	CU_ASSERT_PTR_NULL(fixture_get(schema, "properties.tlscribe.properties.rule"));
 	json_decref(schema);
 	buf_release(&out);
 }

@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "event/event.h"
 #include "event/fields.h"
+#include "peer/qualified.h"
 #include "unit.h"
 
 struct fixture {
@@ -20,6 +21,12 @@ struct fixture {
 	struct cert certs[2];
 	struct verdict verdict;
 };
+
+/* SLICE() of a static array's initializer. */
+#define SLICE_OF(literal) \
+	{ \
+		(const uint8_t *)(literal), sizeof(literal) - 1 \
+	}
 
 static struct dn_value fixture_subject_values[] = {
 	{DN_COMMON_NAME, {(const uint8_t *)"acme-7", 6}},
@@ -99,6 +106,8 @@ static inline void fixture_hello(struct hello *hello)
 		.cipher_count = 17,
 		.alpn = "\x02h2\x08http/1.1",
 		.alpn_len = 12,
+		.ja3 = "66918128f1b9b03303d77c6f2eefd128",
+		.ja4 = "t13d1615h2_46e7e9700bed_45f260be83e2",
 	};
 	fixture_fill(hello->sha256, 32, 0x10);
 }
@@ -163,6 +172,31 @@ static inline void fixture_init(struct fixture *f)
 	};
 	fixture_hello(&f->hs.hello);
 	fixture_fill(f->hs.tls.server_certificate_sha256, 32, 0xf0);
+}
+
+/* A payment service provider's certificate, and what a CRL says of it. */
+static inline void fixture_psd2(struct fixture *f)
+{
+	static struct slice identifiers[] = {SLICE_OF("PSDDE-BAFIN-123456")};
+	static struct slice statements[] = {
+		SLICE_OF("qcCompliance"),
+		SLICE_OF("qcType:web"),
+		SLICE_OF("psd2Role:PSP_PI"),
+		SLICE_OF("psd2Role:PSP_AI"),
+		SLICE_OF("psd2NCAName:Federal Authority"),
+		SLICE_OF("psd2NCAId:DE-BAFIN"),
+	};
+	static struct slice roles[] = {SLICE_OF("PSP_PI"), SLICE_OF("PSP_AI")};
+	static const struct qualified qualified = {identifiers, 1, statements, 6, roles, 2};
+	f->certs[0].qualified = &qualified;
+	f->verdict.revocation = (struct revocation){
+		.source = REVOCATION_SOURCE_CRL,
+		.status = REVOCATION_GOOD,
+		.checked = true,
+		.number = "01F4",
+		.this_update_s = FIXTURE_NOW_S - 3600,
+		.next_update_s = FIXTURE_NOW_S + FIXTURE_DAY_S,
+	};
 }
 
 /* One fault at the leaf. */
@@ -273,6 +307,28 @@ static inline void fixture_line(struct buf *line, const struct fixture *f)
 {
 	fixture_head(line);
 	CU_ASSERT_EQUAL(event_encode_handshake(line, &f->from, &f->hs), E_OK);
+}
+
+/* What the fixture's handshake is now; times and TLS session are not looked at. */
+static inline struct connection_revoked fixture_revoked(const struct fixture *f)
+{
+	struct connection_revoked revoked = {
+		.connection = "q3k9c1m2x7w4a-2-18f",
+		.at_us = FIXTURE_NOW_S * 1000000 + 500000,
+		.now = &f->hs,
+		.before = DECISION_ALLOW,
+		.cause = "list",
+		.closed = true,
+	};
+	memcpy(revoked.id, "q3k9c1m2x7w4a-2-1b0", sizeof("q3k9c1m2x7w4a-2-1b0"));
+	return revoked;
+}
+
+static inline void fixture_revoked_line(struct buf *line, const struct fixture *f,
+                                        const struct connection_revoked *revoked)
+{
+	fixture_head(line);
+	CU_ASSERT_EQUAL(event_encode_connection_revoked(line, &f->from, revoked), E_OK);
 }
 
 static inline void fixture_request_line(struct buf *line, const struct fixture *f,

@@ -353,6 +353,105 @@ static void the_end_of_a_connection_behind_a_proxy(void)
 	same_as(20, &line);
 }
 
+static void a_payment_service_provider(void)
+{
+	struct fixture f;
+	fixture_init(&f);
+	fixture_psd2(&f);
+	handshake_is(21, &f);
+}
+
+static void a_revoked_certificate(void)
+{
+	struct fixture f;
+	fixture_init(&f);
+	fixture_psd2(&f);
+	fixture_fault(&f, CLASS_REVOKED);
+	f.verdict.findings[0].at_s = FIXTURE_NOW_S - 2 * FIXTURE_DAY_S;
+	f.verdict.findings[0].detail = "keyCompromise";
+	f.verdict.revocation.status = REVOCATION_REVOKED;
+	handshake_is(22, &f);
+}
+
+static void a_responder_that_is_not_there(void)
+{
+	struct fixture f;
+	fixture_init(&f);
+	fixture_fault(&f, CLASS_REVOCATION_UNKNOWN);
+	f.verdict.findings[0].detail = "the OCSP responder did not answer";
+	f.verdict.revocation = (struct revocation){.status = REVOCATION_UNKNOWN, .checked = true};
+	handshake_is(23, &f);
+}
+
+static void revoked_is(unsigned number, const struct fixture *f,
+                       const struct connection_revoked *revoked)
+{
+	struct buf line;
+	fixture_revoked_line(&line, f, revoked);
+	same_as(number, &line);
+}
+
+static void a_connection_whose_certificate_came_onto_a_crl(void)
+{
+	struct fixture f;
+	fixture_init(&f);
+	fixture_psd2(&f);
+	fixture_fault(&f, CLASS_REVOKED);
+	f.verdict.findings[0].at_s = FIXTURE_NOW_S - 60;
+	f.verdict.findings[0].detail = "keyCompromise";
+	f.verdict.revocation.status = REVOCATION_REVOKED;
+	struct connection_revoked revoked = fixture_revoked(&f);
+	revoked_is(24, &f, &revoked);
+}
+
+static void a_connection_that_outlives_its_certificate(void)
+{
+	struct fixture f;
+	fixture_init(&f);
+	f.certs[0].not_after_s = FIXTURE_NOW_S - 1;
+	fixture_fault(&f, CLASS_EXPIRED);
+	f.verdict.findings[0].at_s = f.certs[0].not_after_s;
+	f.hs.peer = fixture_ipv4("\x0a\x00\x00\x63", 33000);
+	struct connection_revoked revoked = fixture_revoked(&f);
+	revoked.cause = "date";
+	revoked.closed = false;
+	revoked_is(25, &f, &revoked);
+}
+
+static void lists_that_were_replaced(void)
+{
+	struct fixture f;
+	fixture_init(&f);
+	struct audit_file files[] = {
+		{.path = "partner-a.crl",
+	         .kind = "crl",
+	         .subject = "CN=Partner A CA",
+	         .entries = 500000,
+	         .this_update_s = FIXTURE_NOW_S - 60,
+	         .next_update_s = FIXTURE_NOW_S + FIXTURE_DAY_S},
+		{.path = "endless.crl",
+	         .kind = "crl",
+	         .subject = "CN=Partner B CA",
+	         .this_update_s = FIXTURE_NOW_S},
+		{.path = "stolen.txt", .kind = "deny", .entries = 3},
+		{.path = "known.txt", .kind = "allow", .entries = 0},
+		{.path = "issuing.pem", .kind = "issuer"},
+	};
+	struct audit_config a = {
+		.at_us = f.hs.end_us,
+		.epoch = 14,
+		.sha256 = fixture_policy,
+		.reason = "lists",
+		.previous_sha256 = fixture_policy,
+		.files = files,
+		.file_count = sizeof(files) / sizeof(files[0]),
+	};
+	struct buf line;
+	fixture_head(&line);
+	CU_ASSERT_EQUAL(event_encode_audit_config(&line, &f.from, "q3k9c1m2x7w4a-0-6", &a, 1), E_OK);
+	same_as(26, &line);
+}
+
 static void what_needs_no_memory(void)
 {
 	struct fixture f;
@@ -389,5 +488,12 @@ static const struct unit_test tests[] = {
 	{"a request", a_request},
 	{"a request for another service", a_request_for_another_service},
 	{"the end of a connection behind a proxy", the_end_of_a_connection_behind_a_proxy},
+	{"a payment service provider", a_payment_service_provider},
+	{"a revoked certificate", a_revoked_certificate},
+	{"a responder that is not there", a_responder_that_is_not_there},
+	{"a connection whose certificate came onto a CRL",
+         a_connection_whose_certificate_came_onto_a_crl},
+	{"a connection that outlives its certificate", a_connection_that_outlives_its_certificate},
+	{"lists that were replaced", lists_that_were_replaced},
 };
 UNIT_MAIN("event/golden", tests)

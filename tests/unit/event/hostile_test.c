@@ -97,6 +97,7 @@ static void fill_arrays(struct fixture *f, size_t len, size_t count)
 	static struct san sans[MANY];
 	static struct slice texts[MANY];
 	static const char *usages[MANY];
+	static struct qualified qualified;
 	fill_big();
 	struct slice text = slice_of(big, len);
 	for (size_t i = 0; i < count; i++) {
@@ -118,6 +119,8 @@ static void fill_arrays(struct fixture *f, size_t len, size_t count)
 	f->certs[0].policy_count = count;
 	f->certs[0].key_usages = usages;
 	f->certs[0].key_usage_count = count;
+	qualified = (struct qualified){texts, count, texts, count, texts, count < 4 ? count : 4};
+	f->certs[0].qualified = &qualified;
 }
 
 static void arrays_have_at_most_32_elements(void)
@@ -133,6 +136,8 @@ static void arrays_have_at_most_32_elements(void)
 	CU_ASSERT(fixture_is_cut(entry, "tls.client.x509.alternative_names"));
 	CU_ASSERT(fixture_is_cut(entry, "tls.client.x509.subject.locality"));
 	CU_ASSERT(fixture_is_cut(entry, "tlscribe.certificate.key_usage"));
+	CU_ASSERT(fixture_is_cut(entry, "tlscribe.certificate.organization_identifier"));
+	CU_ASSERT(fixture_is_cut(entry, "tlscribe.certificate.qc_statements"));
 	json_decref(entry);
 	buf_release(&line);
 
@@ -189,6 +194,29 @@ static void of_a_back_end_they_go_in_the_same_way(void)
 	buf_release(&line);
 }
 
+static void of_a_revoked_connection_they_go_in_the_same_way(void)
+{
+	struct fixture f;
+	struct buf line;
+	fixture_init(&f);
+	fixture_fault(&f, CLASS_REVOKED);
+	fill_arrays(&f, 1024, MANY);
+	struct connection_revoked revoked = fixture_revoked(&f);
+	fixture_revoked_line(&line, &f, &revoked);
+	CU_ASSERT(line.len <= EVENT_MAX - 19);
+	json_t *entry = fixture_parse(&line);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(entry);
+	table_check(entry);
+	CU_ASSERT_PTR_NULL(fixture_get(entry, "tlscribe.certificate"));
+	CU_ASSERT_PTR_NULL(fixture_get(entry, "tls.client.x509.issuer"));
+	CU_ASSERT_EQUAL(json_array_size(fixture_get(entry, "tls.client.x509.subject.common_name")),
+	                32);
+	CU_ASSERT(fixture_is_cut(entry, "tlscribe.certificate.qc_statements"));
+	CU_ASSERT_STRING_EQUAL(fixture_string(entry, "tlscribe.revoked.cause"), "list");
+	json_decref(entry);
+	buf_release(&line);
+}
+
 static void names_of_left_out_headers_are_bounded(void)
 {
 	static const char *omitted[MANY];
@@ -218,6 +246,7 @@ static size_t body_with_label(size_t len, bool *has_policies)
 	struct buf line;
 	fixture_init(&f);
 	fill_arrays(&f, 10, 4);
+	f.certs[0].qualified = NULL; /* so that the policies are the last array */
 	memset(labels, 'x', sizeof(labels));
 	memcpy(labels, "{\"a\":\"", 6);
 	memcpy(labels + 6 + len, "\"}", 2);
@@ -374,7 +403,12 @@ static void a_long_configuration_is_whole_again_from_its_parts(void)
 	}
 	memset(path, 'p', sizeof(path) - 1);
 	for (size_t i = 0; i < 100; i++) {
-		files[i] = (struct audit_file){.path = path, .kind = "ca", .subject = path};
+		files[i] = (struct audit_file){.path = path,
+		                               .kind = i % 2 == 0 ? "ca" : "crl",
+		                               .subject = path,
+		                               .entries = INT64_MAX,
+		                               .this_update_s = INT64_MIN,
+		                               .next_update_s = INT64_MAX};
 	}
 	struct audit_config a = {.epoch = 1,
 	                         .sha256 = fixture_policy,
@@ -417,6 +451,7 @@ static void random_cert(struct cert *cert, uint64_t *state)
 	static struct dn_value values[2][MANY];
 	static struct san sans[MANY];
 	static struct slice texts[2][MANY];
+	static struct qualified qualified;
 	fixture_cert(cert);
 	cert->parsed = random_next(state) % 16 != 0;
 	cert->serial = random_slice(state);
@@ -443,6 +478,10 @@ static void random_cert(struct cert *cert, uint64_t *state)
 	cert->purpose_count = random_next(state) % MANY;
 	cert->policies = texts[1];
 	cert->policy_count = random_next(state) % MANY;
+	qualified = (struct qualified){texts[0], random_next(state) % MANY,
+	                               texts[1], random_next(state) % MANY,
+	                               texts[0], random_next(state) % 5};
+	cert->qualified = random_next(state) % 2 == 0 ? &qualified : NULL;
 }
 
 static void random_handshake(struct fixture *f, uint64_t *state)
@@ -460,6 +499,13 @@ static void random_handshake(struct fixture *f, uint64_t *state)
 			.detail = random_next(state) % 2 == 0 ? "detail" : NULL,
 		};
 	}
+	f->verdict.revocation = (struct revocation){
+		.source = (enum revocation_source)(random_next(state) % 3),
+		.status = (enum revocation_status)(random_next(state) % 3),
+		.checked = random_next(state) % 2 == 0,
+		.this_update_s = (int64_t)random_next(state),
+		.next_update_s = (int64_t)random_next(state),
+	};
 	hs->decision = (enum decision)(random_next(state) % DECISION_COUNT);
 	hs->denied_by = (enum denied_by)(random_next(state) % DENIED_BY_COUNT);
 	hs->verified = random_next(state) % 2 == 0;
@@ -506,6 +552,16 @@ static void random_bytes_give_good_events(void)
 		dropped += fixture_is_cut(entry, "tlscribe.certificate.policies") ? 1 : 0;
 		json_decref(entry);
 		buf_release(&line);
+
+		f.hs.egress = false;
+		struct connection_revoked revoked = fixture_revoked(&f);
+		revoked.at_us = (int64_t)random_next(&state);
+		fixture_revoked_line(&line, &f, &revoked);
+		entry = fixture_parse(&line);
+		CU_ASSERT_PTR_NOT_NULL_FATAL(entry);
+		table_check(entry);
+		json_decref(entry);
+		buf_release(&line);
 	}
 	CU_ASSERT(dropped > 100 && dropped < 1900);
 }
@@ -516,6 +572,8 @@ static const struct unit_test tests[] = {
 	{"of 64 names of 1 KiB the last arrays go first",
          of_64_names_of_1_kib_the_last_arrays_go_first},
 	{"of a back end they go in the same way", of_a_back_end_they_go_in_the_same_way},
+	{"of a revoked connection they go in the same way",
+         of_a_revoked_connection_they_go_in_the_same_way},
 	{"names of left out headers are bounded", names_of_left_out_headers_are_bounded},
 	{"the bound is kept to the byte", the_bound_is_kept_to_the_byte},
 	{"all 32 findings are kept", all_32_findings_are_kept},

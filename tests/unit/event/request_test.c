@@ -57,6 +57,25 @@ static void what_was_asked_and_answered_is_told(void)
 	json_decref(entry);
 }
 
+static void roles_are_those_of_a_verified_client(void)
+{
+	static const struct slice roles[] = {SLICE_OF("PSP_PI"), SLICE_OF("PSP_AI")};
+	struct fixture f;
+	fixture_init(&f);
+	struct request_event request = fixture_request(&f);
+	request.roles = roles;
+	request.role_count = 2;
+	json_t *entry = encoded(&f, &request);
+	json_t *shown = fixture_get(entry, "user.roles");
+	CU_ASSERT_EQUAL(json_array_size(shown), 2);
+	CU_ASSERT_STRING_EQUAL(json_string_value(json_array_get(shown, 1)), "PSP_AI");
+	json_decref(entry);
+	request.verified = false;
+	entry = encoded(&f, &request);
+	CU_ASSERT_PTR_NULL(fixture_get(entry, "user"));
+	json_decref(entry);
+}
+
 static void the_query_is_left_out_unless_given(void)
 {
 	struct fixture f;
@@ -254,6 +273,7 @@ static void a_buffer_that_is_too_small_stays_as_it_was(void)
 
 static const struct unit_test tests[] = {
 	{"what was asked and answered is told", what_was_asked_and_answered_is_told},
+	{"roles are those of a verified client", roles_are_those_of_a_verified_client},
 	{"the query is left out unless given", the_query_is_left_out_unless_given},
 	{"outcome is what became of it", outcome_is_what_became_of_it},
 	{"a denial says by what and why", a_denial_says_by_what_and_why},
