@@ -285,7 +285,12 @@ static void broken_extensions_make_a_certificate_malformed(void)
 	                            "ab")},               /* a name longer than its list */
 		{"2.5.29.30", SLICE("\x30\x00")},         /* no constraints */
 		{"2.5.29.30", SLICE("\x30\x02\xa0\x00")}, /* empty subtrees */
+		{"2.5.29.32", SLICE("\x30\x00")},         /* no policies */
 		{"2.5.29.32", SLICE("\x30\x02\x05\x00")},
+		{"1.3.6.1.5.5.7.1.1", SLICE("malformed")},
+		{"1.3.6.1.5.5.7.1.1", SLICE("\x30\x00")}, /* no access descriptions */
+		{"1.3.6.1.5.5.7.1.1",
+	         SLICE("\x30\x08\x30\x06\x06\x02\x2a\x03\x05\x00")}, /* no general name */
 		{"2.5.29.14", SLICE("\x05\x00")},
 		{"2.5.29.35", SLICE("\x30\x03\x80\x05\x01")},
 	};

@@ -111,6 +111,10 @@ static void uris_are_compared_by_host(void)
 		{URI, SLICE("example.org"), SLICE("https://192.0.2.1/"), false, true},
 		{URI, SLICE("example.org"), SLICE("https://[2001:db8::1]/"), false, true},
 		{URI, SLICE("example.org"), SLICE("https:///x"), false, true},
+		/* NUL and controls anywhere: readers stop at different bytes. */
+		{URI, SLICE("example.org"), SLICE("https://example.org/\0"), false, true},
+		{URI, SLICE("example.org"), SLICE("https://example.org/\n"), false, true},
+		{URI, SLICE("example.org"), SLICE("https://example.org/\xc3\xa4"), false, true},
 	};
 	check_rows(rows, sizeof(rows) / sizeof(rows[0]));
 }
@@ -191,6 +195,17 @@ static void directory_names_are_compared_by_their_first_rdns(void)
 	               "A"),
 	         SLICE("\x1e\x02\x00"
 	               "A"),
+	         false, true},
+		/* NUL and controls: neither equal to themselves nor safely another name. */
+		{SLICE("\x0c\x01"
+	               "A"),
+	         SLICE("\x0c\x03"
+	               "A\0B"),
+	         false, true},
+		{SLICE("\x0c\x02"
+	               "A\n"),
+	         SLICE("\x0c\x02"
+	               "A\n"),
 	         false, true},
 	};
 	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
@@ -277,6 +292,25 @@ static void comparisons_run_out(void)
 	CU_ASSERT_EQUAL(comparisons, 0);
 }
 
+static void long_names_and_subtrees_cost_more(void)
+{
+	static uint8_t bytes[1024];
+	memset(bytes, 'a', sizeof(bytes));
+	struct cert_x509 issuer_facts = {.has_constraints = true};
+	struct cert_x509 facts = {.subject = SLICE("\x30\x00")};
+	struct cert issuer = {.x509 = &issuer_facts};
+	struct cert cert = {.x509 = &facts};
+	issuer_facts.excluded = pki_tlv(DER_SEQUENCE, pki_tlv(URI, SLICE("a.example")));
+	facts.names = pki_tlv(EMAIL, slice_of(bytes, sizeof(bytes)));
+	/* The subtree alone, then against the name: 1, and 1 with 8 times 128 bytes. */
+	unsigned comparisons = 11;
+	CU_ASSERT_PTR_NULL(constraints_check(&issuer, &cert, &comparisons));
+	CU_ASSERT_EQUAL(comparisons, 1);
+	comparisons = 10;
+	constraints_check(&issuer, &cert, &comparisons);
+	CU_ASSERT_EQUAL(comparisons, 0);
+}
+
 static const struct unit_test tests[] = {
 	{"DNS names are compared by labels", dns_names_are_compared_by_labels},
 	{"mailboxes are compared by host or whole", mailboxes_are_compared_by_host_or_whole},
@@ -289,6 +323,7 @@ static const struct unit_test tests[] = {
          addresses_in_the_subject_count_where_no_other_is_named},
 	{"minimum and maximum are refused", minimum_and_maximum_are_refused},
 	{"comparisons run out", comparisons_run_out},
+	{"long names and subtrees cost more", long_names_and_subtrees_cost_more},
 };
 
 int main(void)
