@@ -198,6 +198,23 @@ static void all_that_can_change_a_verdict_changes_the_id(void)
 	         .max_depth = 4,
 	         .purpose = "1.2.3"},
 		{.profile = PROFILE_MEDIUM, .max_depth = 4},
+		{.profile = PROFILE_MEDIUM, .max_depth = 4, .pinned = true},
+		{.anchors = {pki_root()},
+	         .profile = PROFILE_MEDIUM,
+	         .max_depth = 4,
+	         .issuers = {pki_intermediate()}},
+		{.anchors = {pki_root()},
+	         .profile = PROFILE_MEDIUM,
+	         .max_depth = 4,
+	         .issuers = {pki_root()}},
+		{.anchors = {pki_root()},
+	         .profile = PROFILE_MEDIUM,
+	         .max_depth = 4,
+	         .limits = {.signature_checks = 31}},
+		{.anchors = {pki_root()},
+	         .profile = PROFILE_MEDIUM,
+	         .max_depth = 4,
+	         .limits = {.name_comparisons = 65535}},
 	};
 	enum { COUNT = sizeof(specs) / sizeof(specs[0]) };
 	struct trust *trusts[COUNT];
@@ -222,6 +239,99 @@ static void all_that_can_change_a_verdict_changes_the_id(void)
 	struct trust *none = NULL;
 	trust_free(&none);
 	CU_ASSERT_PTR_NULL(none);
+}
+
+/* One sentence with these words at this line; an error refuses. */
+static void said_of(const struct config_client *client, enum diag_level level, unsigned line,
+                    const char *words)
+{
+	struct diag diag;
+	diag_init(&diag);
+	struct trust *trust = NULL;
+	int err = trust_new(&trust, client, &(struct config_limits){0}, "conf.yaml", &diag);
+	CU_ASSERT_EQUAL(err, level == DIAG_ERROR ? E_INVALID : E_OK);
+	CU_ASSERT_EQUAL(diag.errors + diag.warnings, 1);
+	if (diag.first != NULL) {
+		CU_ASSERT_EQUAL(diag.first->level, level);
+		CU_ASSERT_EQUAL(diag.first->at.line, line);
+		CU_ASSERT_PTR_NOT_NULL(strstr(diag.first->text, words));
+	}
+	diag_release(&diag);
+	trust_free(&trust);
+}
+
+static void pinned_trust_takes_no_ca_and_needs_a_list(void)
+{
+	struct config_text file = {pki_file(pki_pem(pki_root()->der)), {3, 1}};
+	struct config_texts one = {&file, 1, {3, 1}};
+	struct config_client pinned = {
+		.trust = TRUST_PINNED, .trust_at = {2, 1}, .allow = {&file, 1, {4, 1}}};
+	struct diag diag;
+	diag_init(&diag);
+	struct trust *trust = NULL;
+	CU_ASSERT_EQUAL(trust_new(&trust, &pinned, &(struct config_limits){0}, "conf.yaml", &diag),
+	                E_OK);
+	CU_ASSERT_EQUAL(trust_anchor_count(trust), 0);
+	CU_ASSERT_EQUAL(diag.errors + diag.warnings, 0);
+	diag_release(&diag);
+	trust_free(&trust);
+
+	struct config_client client = pinned;
+	client.allow.count = 0;
+	said_of(&client, DIAG_ERROR, 2, "needs allow");
+	client = pinned;
+	client.ca = one;
+	said_of(&client, DIAG_ERROR, 3, "ca does not go with trust: pinned");
+	client = pinned;
+	client.issuers = one;
+	said_of(&client, DIAG_ERROR, 3, "issuers does not go");
+	client = pinned;
+	client.crl = one;
+	said_of(&client, DIAG_ERROR, 3, "crl does not go");
+	client = pinned;
+	client.crl_fetch.at = (struct mark){5, 1};
+	said_of(&client, DIAG_ERROR, 5, "crl_fetch does not go");
+	client = pinned;
+	client.revocation = REVOCATION_SOFT;
+	client.revocation_at = (struct mark){6, 1};
+	said_of(&client, DIAG_ERROR, 6, "revocation does not go");
+	client = pinned;
+	client.ocsp.mode = REVOCATION_HARD;
+	client.ocsp.at = (struct mark){7, 1};
+	said_of(&client, DIAG_ERROR, 7, "ocsp does not go");
+}
+
+static void issuers_are_cas_beside_a_ca(void)
+{
+	int64_t now = time(NULL);
+	struct pki_spec ca_spec = {.subject = "CN=Now",
+	                           .key = PKI_P256_A,
+	                           .ca = true,
+	                           .not_before = now - 1000,
+	                           .not_after = now + 100 * PKI_DAY};
+	struct config_text ca = {pki_file(pki_pem(pki_make(&ca_spec)->der)), {3, 1}};
+	/* Expired is fine: a renewed one has the same name and key. */
+	ca_spec.not_after = now - 10;
+	struct config_text old = {pki_file(pki_pem(pki_make(&ca_spec)->der)), {6, 1}};
+	struct config_text leaf = {pki_file(pki_pem(pki_leaf()->der)), {6, 1}};
+	struct config_text garbage = {pki_file(SLICE("garbage")), {6, 1}};
+	struct config_client client = {.ca = {&ca, 1, {3, 1}}, .issuers = {&old, 1, {5, 1}}};
+	struct diag diag;
+	diag_init(&diag);
+	struct trust *trust = NULL;
+	CU_ASSERT_EQUAL(trust_new(&trust, &client, &(struct config_limits){0}, "conf.yaml", &diag),
+	                E_OK);
+	CU_ASSERT_EQUAL(diag.errors + diag.warnings, 0);
+	CU_ASSERT_EQUAL(trust_anchor_count(trust), 1);
+	diag_release(&diag);
+	trust_free(&trust);
+	client.issuers.items = &leaf;
+	said_of(&client, DIAG_WARNING, 6, "is no CA");
+	client.issuers.items = &garbage;
+	said_of(&client, DIAG_ERROR, 6, "issuer file");
+	client.issuers.items = &old;
+	client.ca.count = 0;
+	said_of(&client, DIAG_ERROR, 5, "issuers needs ca");
 }
 
 static void hundreds_of_anchors_are_found_by_name(void)
@@ -261,6 +371,8 @@ static const struct unit_test tests[] = {
          operators_are_warned_of_anchors_that_will_not_do},
 	{"all that can change a verdict changes the id",
          all_that_can_change_a_verdict_changes_the_id},
+	{"pinned trust takes no CA and needs a list", pinned_trust_takes_no_ca_and_needs_a_list},
+	{"issuers are CAs beside a CA", issuers_are_cas_beside_a_ca},
 	{"hundreds of anchors are found by name", hundreds_of_anchors_are_found_by_name},
 };
 
