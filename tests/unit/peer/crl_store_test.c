@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -53,7 +54,8 @@ static const struct pki_cert *ca(void)
 {
 	static const struct pki_cert *made;
 	if (made == NULL) {
-		made = crl_pki_ca("CN=Issuer,O=Test", PKI_P256_A, NULL);
+		/* Its signatures are all of one size. */
+		made = crl_pki_ca("CN=Issuer,O=Test", PKI_ED25519, NULL);
 	}
 	return made;
 }
@@ -275,30 +277,68 @@ static void purging_keeps_what_somebody_holds(void)
 	struct crl_store *store = new_store();
 	struct result held = {0};
 	struct result again = {0};
-	char *kept = pki_file(pki_join(crl_pki_pem(crl_of("\x11")), crl_pki_pem(crl_of("\x12"))));
-	char *gone = pki_file(crl_of("\x13"));
-	CU_ASSERT_EQUAL(read_into(store, kept, &held), E_OK);
-	CU_ASSERT_EQUAL(read_into(store, gone, &again), E_OK);
-	drop(&again);
+	char *path = pki_file(pki_join(crl_pki_pem(crl_of("\x11")), crl_pki_pem(crl_of("\x12"))));
+	CU_ASSERT_EQUAL(read_into(store, path, &held), E_OK);
+	CU_ASSERT_EQUAL_FATAL(held.count, 2);
 	/* One of two is enough to keep the file. */
 	crl_unref(&held.crls[1]);
 	held.count = 1;
 	crl_store_purge(store);
 	CU_ASSERT(crl_is_shared(held.crls[0]));
-	CU_ASSERT_EQUAL(read_into(store, kept, &again), E_OK);
+	CU_ASSERT_EQUAL(read_into(store, path, &again), E_OK);
 	CU_ASSERT_EQUAL_FATAL(again.count, 2);
 	CU_ASSERT_PTR_EQUAL(again.crls[0], held.crls[0]);
 	drop(&again);
 	drop(&held);
+	crl_store_free(&store);
+}
+
+/* The file was opened since the last call. */
+static bool was_opened(int watch)
+{
+	char events[4096];
+	return read(watch, events, sizeof(events)) > 0;
+}
+
+/* Reads until the file is no longer opened: its stamp has to be older than a tick of the clock. */
+static bool is_remembered(struct crl_store *store, const char *path, int watch)
+{
+	for (int i = 0; i < 100000; i++) {
+		struct result result = {0};
+		CU_ASSERT_EQUAL(read_into(store, path, &result), E_OK);
+		CU_ASSERT_EQUAL(result.count, 1);
+		drop(&result);
+		if (!was_opened(watch)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static void a_file_is_not_read_again_until_it_is_touched_or_purged(void)
+{
+	struct crl_store *store = new_store();
+	char *path = pki_file(crl_of("\x11"));
+	struct result result = {0};
+	int watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	CU_ASSERT_FATAL(watch != -1 && inotify_add_watch(watch, path, IN_OPEN) != -1);
+	CU_ASSERT(is_remembered(store, path, watch));
+	CU_ASSERT_EQUAL(chmod(path, 0640), 0);
+	CU_ASSERT_EQUAL(read_into(store, path, &result), E_OK);
+	CU_ASSERT(was_opened(watch));
+	drop(&result);
+	CU_ASSERT(is_remembered(store, path, watch));
+	/* Nobody holds it. */
 	crl_store_purge(store);
-	/* Only what is read now holds it: the store let go. */
-	CU_ASSERT_EQUAL(read_into(store, gone, &held), E_OK);
+	CU_ASSERT_EQUAL(read_into(store, path, &result), E_OK);
+	CU_ASSERT(was_opened(watch));
 	crl_store_free(&store);
 	CU_ASSERT_PTR_NULL(store);
-	CU_ASSERT_EQUAL_FATAL(held.count, 1);
-	CU_ASSERT_FALSE(crl_is_shared(held.crls[0]));
-	CU_ASSERT(lists(held.crls[0], "\x13"));
-	drop(&held);
+	CU_ASSERT_EQUAL_FATAL(result.count, 1);
+	CU_ASSERT_FALSE(crl_is_shared(result.crls[0]));
+	CU_ASSERT(lists(result.crls[0], "\x11"));
+	drop(&result);
+	close(watch);
 }
 
 static void a_store_of_nothing_can_be_freed(void)
@@ -335,6 +375,8 @@ static const struct unit_test tests[] = {
          a_file_that_turns_bad_is_refused_and_read_again_when_good},
 	{"the reader may stop", the_reader_may_stop},
 	{"purging keeps what somebody holds", purging_keeps_what_somebody_holds},
+	{"a file is not read again until it is touched or purged",
+         a_file_is_not_read_again_until_it_is_touched_or_purged},
 	{"a store of nothing can be freed", a_store_of_nothing_can_be_freed},
 	{"the path of a fetched CRL is made of its URL",
          the_path_of_a_fetched_crl_is_made_of_its_url},

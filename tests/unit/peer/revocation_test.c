@@ -351,6 +351,8 @@ static void a_crl_that_the_issuer_did_not_sign_changes_nothing(void)
 	CU_ASSERT(ask(&a));
 	CU_ASSERT_EQUAL(a.findings.count, 1);
 	expect(&a, 0, CLASS_REVOCATION_UNKNOWN, 0, 8, "the issuer did not sign the CRL");
+	/* Each signature once. */
+	CU_ASSERT_EQUAL(a.signatures, 30);
 	add(&a, &(struct crl_pki_spec){.issuer = issuer()});
 	CU_ASSERT(ask(&a));
 	CU_ASSERT_EQUAL(a.findings.count, 0);
