@@ -7,7 +7,6 @@
 #include "peer/der.h"
 
 #define VALUE_MAX 1024 /* octets of an NCA's name or id: 256 characters (TS 119 495, annex A) */
-#define ROLES 4
 
 struct reading {
 	struct qualified *qualified;
@@ -144,7 +143,7 @@ static int read_role(struct reading *r, struct slice role)
 	static const struct {
 		const char *oid;
 		const char *name;
-	} known[ROLES] = {
+	} known[QUALIFIED_ROLES_MAX] = {
 		{"0.4.0.19495.1.1", "PSP_AS"},
 		{"0.4.0.19495.1.2", "PSP_PI"},
 		{"0.4.0.19495.1.3", "PSP_AI"},
@@ -157,7 +156,7 @@ static int read_role(struct reading *r, struct slice role)
 	    role.len != 0 || !der_oid_text(oid, text, sizeof(text))) {
 		return E_INVALID;
 	}
-	for (size_t i = 0; i < ROLES; i++) {
+	for (size_t i = 0; i < QUALIFIED_ROLES_MAX; i++) {
 		if (strcmp(text, known[i].oid) != 0) {
 			continue;
 		}
@@ -250,7 +249,7 @@ static int read_statements(struct reading *r, struct slice in)
 		return E_INVALID;
 	}
 	q->statements = arena_array(r->arena, CERT_VALUES_MAX, sizeof(*q->statements));
-	q->roles = arena_array(r->arena, ROLES, sizeof(*q->roles));
+	q->roles = arena_array(r->arena, QUALIFIED_ROLES_MAX, sizeof(*q->roles));
 	if (q->statements == NULL || q->roles == NULL) {
 		return E_NOMEM;
 	}

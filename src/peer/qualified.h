@@ -11,6 +11,8 @@
 #include "base/slice.h"
 #include "peer/arena.h"
 
+#define QUALIFIED_ROLES_MAX 4
+
 /* Lists keep their first CERT_VALUES_MAX values. Texts are the peer's bytes behind our words: any
  * byte can stand in them. */
 struct qualified {
@@ -22,7 +24,8 @@ struct qualified {
 	 * "psd2NCAName:...", "psd2NCAId:DE-BAFIN"; unknown ones as their OID. */
 	struct slice *statements;
 	size_t statement_count;
-	/* Those of PSD2 among them, each once: "PSP_AS", "PSP_PI", "PSP_AI", "PSP_IC". */
+	/* Those of PSD2 among them, each once, static texts: "PSP_AS", "PSP_PI", "PSP_AI",
+	 * "PSP_IC". */
 	struct slice *roles;
 	size_t role_count;
 };

@@ -135,6 +135,8 @@ static bool submit(struct exchange *x, struct request_event *event)
 	event->class = c->client.class;
 	event->verified = c->client.verified;
 	event->user_name = c->client.user_name;
+	event->roles = c->client.roles;
+	event->role_count = c->client.role_count;
 	event->end_us = clock_wall_us();
 	buf_init_fixed(&body, s->event, sizeof(s->event));
 	event_encode_request(&body, &s->source, event);

@@ -159,6 +159,12 @@ int client_describe(struct client *client, const struct handshake *hs,
 	const struct chain *chain = hs->chain;
 	struct slice user = hs->verified && chain != NULL ? certificate_identity(&chain->certs[0])
 	                                                  : slice_of(NULL, 0);
+	const struct qualified *qualified =
+		hs->verified && chain != NULL ? chain->certs[0].qualified : NULL;
+	client->role_count = qualified != NULL ? qualified->role_count : 0;
+	for (size_t i = 0; i < client->role_count; i++) {
+		client->roles[i] = qualified->roles[i];
+	}
 	if (keep(&client->user_name, user) != E_OK ||
 	    keep(&client->server_name,
 	         slice_of(hs->hello.server_name, hs->hello.server_name_len)) != E_OK) {

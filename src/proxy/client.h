@@ -11,6 +11,7 @@
 #include "base/slice.h"
 #include "event/handshake.h"
 #include "http/identity.h"
+#include "peer/qualified.h"
 
 struct service;
 
@@ -21,7 +22,9 @@ struct client {
 	bool verified; /* class ok and nothing tolerated */
 	enum peer_class class;
 	bool unnameable; /* its certificate has names that go into no header (cert_identity_fault()) */
-	struct slice user_name;   /* own memory; empty unless verified */
+	struct slice user_name;                  /* own memory; empty unless verified */
+	struct slice roles[QUALIFIED_ROLES_MAX]; /* static texts; none unless verified */
+	size_t role_count;
 	struct slice server_name; /* own memory; as sent, lower case; empty: none */
 	struct buf fields; /* our header fields, the same for all of its requests, each "Name: value\r\n" */
 	char node[ENDPOINT_IP_MAX + 4]; /* RFC 7239 6: its address, quoted and bracketed as need be */

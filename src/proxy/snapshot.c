@@ -111,8 +111,9 @@ static int add_lists(struct snapshot *s, const struct lists *lists)
 		*file = (struct audit_file){.path = from->path,
 		                            .kind = from->kind,
 		                            .subject = from->issuer,
-		                            .not_before_s = from->this_update_s,
-		                            .not_after_s = from->next_update_s};
+		                            .entries = from->entries,
+		                            .this_update_s = from->this_update_s,
+		                            .next_update_s = from->next_update_s};
 		memcpy(file->sha256, from->sha256, sizeof(file->sha256));
 		s->file_count++;
 	}
