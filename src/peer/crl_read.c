@@ -123,7 +123,8 @@ static const char *read_issuing_distribution_point(struct crl_parts *out, struct
 	               : NULL;
 }
 
-/* RFC 5280 5.2.3: not negative, at most 20 octets */
+/* RFC 5280 5.2.3: not negative, at most 20 octets. Its issuer has to give one, and `openssl ca` does only when told where to
+ * count: a list without is taken, since refusing it would make nobody safer. */
 static const char *read_number(struct crl_parts *out, struct slice value)
 {
 	struct slice number;

@@ -269,7 +269,10 @@ static void numbers_are_read_strictly(void)
 		                                                                rows[i].value)}},
 		        rows[i].sentence);
 	}
-	/* 20 octets of value, the highest bit set */
+	/* None at all, and the longest: 20 octets of value, the highest bit set. */
+	struct crl *without = crl_pki_crl(&(struct crl_pki_spec){.issuer = ca()});
+	CU_ASSERT_STRING_EQUAL(crl_info(without)->number, "");
+	crl_unref(&without);
 	struct slice longest = pki_tlv(DER_INTEGER, SLICE("\x00\xff"
 	                                                  "1234567890123456789"));
 	struct crl *crl = crl_pki_crl(&(struct crl_pki_spec){
