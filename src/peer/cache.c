@@ -12,7 +12,7 @@
 	512 /* its subject and the name of its file, roughly: the operator's, not a stranger's */
 
 struct slot {
-	uint8_t trust_id[32];
+	uint8_t id[32];          /* of lists, or of a trust without any */
 	struct verdict *verdict; /* NULL: free */
 	uint64_t used;           /* the cache's clock; the lowest goes first */
 };
@@ -204,12 +204,11 @@ int peer_cache_chain(struct peer_cache *cache, struct chain **out, const struct 
 	return E_OK;
 }
 
-/* The slot of this trust, whatever is in it; NULL. */
+/* The slot of this trust and its lists, whatever is in it; NULL. */
 static struct slot *slot_of(struct entry *entry, const uint8_t *id)
 {
 	for (size_t i = 0; i < PEER_CACHE_VERDICTS; i++) {
-		if (entry->slots[i].verdict != NULL &&
-		    memcmp(entry->slots[i].trust_id, id, 32) == 0) {
+		if (entry->slots[i].verdict != NULL && memcmp(entry->slots[i].id, id, 32) == 0) {
 			return &entry->slots[i];
 		}
 	}
@@ -251,7 +250,7 @@ int peer_cache_judge(struct peer_cache *cache, struct verdict **out, const struc
 	}
 	slot = slot_for(entry, id);
 	verdict_unref(&slot->verdict);
-	memcpy(slot->trust_id, id, sizeof(slot->trust_id));
+	memcpy(slot->id, id, sizeof(slot->id));
 	slot->verdict = verdict_ref(*out);
 	slot->used = ++cache->clock;
 	return E_OK;

@@ -16,7 +16,7 @@
 #include "peer/verdict.h"
 
 #define PEER_CACHE_VERDICTS \
-	4 /* of one chain, under different trusts; the least recently used goes first */
+	4 /* of one chain, by different trusts and lists; the least recently used goes first */
 
 struct peer_cache;
 

@@ -236,6 +236,17 @@ static void all_that_can_change_a_verdict_changes_the_id(void)
 	CU_ASSERT_EQUAL(memcmp(trust_id(one), trust_id(same), 32), 0);
 	trust_free(&one);
 	trust_free(&same);
+	/* Defaults that are written out change nothing. */
+	struct pki_trust_spec written = {
+		.profile = PROFILE_MEDIUM,
+		.max_depth = 4,
+		.limits = {.signature_checks = 32, .name_comparisons = 65536}};
+	struct pki_trust_spec left_out = {.profile = PROFILE_MEDIUM, .max_depth = 4};
+	one = pki_trust(&written);
+	same = pki_trust(&left_out);
+	CU_ASSERT_EQUAL(memcmp(trust_id(one), trust_id(same), 32), 0);
+	trust_free(&one);
+	trust_free(&same);
 	struct trust *none = NULL;
 	trust_free(&none);
 	CU_ASSERT_PTR_NULL(none);
