@@ -11,6 +11,7 @@ static const struct {
 } commands[] = {
 	{"run", cmd_run, "run the proxy in the foreground"},
 	{"check", cmd_check, "check a configuration and print the effective policy"},
+	{"classify", cmd_classify, "judge a certificate chain offline"},
 	{"query", cmd_query, "print journalled events as JSON lines"},
 	{"demo", cmd_demo, "watch real handshakes become events"},
 	{"schema", cmd_schema, "print the generated schemas and tables"},
@@ -20,7 +21,7 @@ static void usage(FILE *to)
 {
 	fputs("usage: tlscribe COMMAND [OPTION...]\n\n", to);
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
-		fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].help);
+		fprintf(to, "  %-9s %s\n", commands[i].name, commands[i].help);
 	}
 	fputs("\nEvery command answers --help. tlscribe --version prints the version.\n", to);
 }

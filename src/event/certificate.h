@@ -20,3 +20,5 @@ void put_certificate(struct encoder *e, const struct handshake *hs);
 void put_roles(struct encoder *e, const struct qualified *qualified);
 /* tlscribe.certificate. */
 void put_usages(struct encoder *e, const struct cert *leaf);
+/* tlscribe.revocation, as of now_us; nothing unless revocation was checked. */
+void put_revocation(struct encoder *e, const struct revocation *told, int64_t now_us);

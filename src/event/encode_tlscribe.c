@@ -184,7 +184,7 @@ static const char *status_name(enum revocation_status status)
 	return "unknown";
 }
 
-static void put_revocation(struct encoder *e, const struct revocation *told, int64_t now_us)
+void put_revocation(struct encoder *e, const struct revocation *told, int64_t now_us)
 {
 	if (!told->checked) {
 		return;

@@ -3,7 +3,6 @@
 #include "base/err.h"
 #include "event/certificate.h"
 #include "event/encoder.h"
-#include "event/fields_write.h"
 #include "peer/classes.h"
 
 /* A key that no event has. */
@@ -112,7 +111,7 @@ int event_encode_judgement(struct buf *out, const struct chain *chain,
 	put_findings(&e, verdict);
 	put_path(&e, verdict);
 	put_leaf(&e, chain);
-	put_revocation(&e, verdict, at_s * 1000000);
+	put_revocation(&e, &verdict->revocation, at_s * 1000000);
 	put_work(&e, chain, verdict);
 	close_element(&e, object);
 	return json_finish(&e.json);

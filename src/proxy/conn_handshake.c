@@ -207,6 +207,8 @@ static bool sniff(struct conn *c)
 	const struct tls_limits tls_limits = {
 		.certificate_bytes = limits->certificate_chain_bytes,
 		.certificates = limits->certificates,
+		/* It comes back within a ClientHello, which has to stay within its own limit. */
+		.ticket_bytes = limits->client_hello_bytes / 2,
 	};
 	if (tls_session_new(&c->tls, &tls_owner, c, &tls_limits, &c->hs->hello, &c->hs->tls) !=
 	    E_OK) {
