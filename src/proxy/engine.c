@@ -99,6 +99,7 @@ void engine_publish(struct engine *e)
 void engine_adopt(struct engine *e, struct snapshot *snapshot)
 {
 	resolver_watch(e->resolver, snapshot);
+	crl_fetch_watch(e->crl_fetch, snapshot);
 	snapshot_unref(&e->snapshot);
 	e->snapshot = snapshot;
 	engine_publish(e);
@@ -327,6 +328,25 @@ static int start_shards(struct engine *e)
 	return E_OK;
 }
 
+static void on_crl_fetched(void *arg)
+{
+	renew_now(arg);
+}
+
+static int start_crl_fetch(struct engine *e)
+{
+	char *folder = snapshot_crl_folder(snapshot_config(e->snapshot));
+	int err = folder == NULL ? E_NOMEM : fetcher_start(&e->crl_fetcher);
+	err = err == E_OK ? crl_fetch_start(&e->crl_fetch, e->loop, e->crl_fetcher, folder,
+	                                    on_crl_fetched, e)
+	                  : err;
+	free(folder);
+	if (err == E_OK) {
+		crl_fetch_watch(e->crl_fetch, e->snapshot);
+	}
+	return err;
+}
+
 static int start(struct engine *e)
 {
 	e->epoch = 1;
@@ -377,13 +397,26 @@ static int start(struct engine *e)
 		return err;
 	}
 	resolver_watch(e->resolver, e->snapshot);
+	err = start_crl_fetch(e);
+	if (err != E_OK) {
+		log_error("cannot start fetching CRLs: %s", err_text(err));
+		return err;
+	}
 	return start_shards(e);
+}
+
+/* Before the shards stop, to whom their answers go. */
+static void stop_fetchers(struct engine *e)
+{
+	fetcher_stop(&e->fetcher);
+	fetcher_stop(&e->crl_fetcher);
+	crl_fetch_stop(&e->crl_fetch);
 }
 
 static void destroy(struct engine *e)
 {
 	resolver_stop(&e->resolver);
-	fetcher_stop(&e->fetcher); /* its answers go to the shards */
+	stop_fetchers(e);
 	/* Shards look at their producers, which end with the journal; the journal's thread wakes the shards. */
 	for (unsigned i = 0; i < e->shard_count; i++) {
 		shard_stop(e->shards[i]);
@@ -440,7 +473,7 @@ static void settle_shards(struct engine *e)
 void engine_run(struct engine *e)
 {
 	ev_run(e->loop, 0);
-	fetcher_stop(&e->fetcher); /* its answers go to the shards */
+	stop_fetchers(e);
 	settle_shards(e);
 	const struct audit_stop stop = {
 		.at_us = clock_wall_us(),

@@ -10,6 +10,7 @@
 #include "net/limits.h"
 #include "net/listener.h"
 #include "proxy/audit.h"
+#include "proxy/crl_fetch.h"
 #include "proxy/engine.h"
 #include "proxy/renew.h"
 #include "proxy/resolver.h"
@@ -29,7 +30,9 @@ struct engine {
 	struct auditor auditor;
 	struct limits *limits;
 	struct resolver *resolver;
-	struct fetcher *fetcher;
+	struct fetcher *fetcher;     /* OCSP answers */
+	struct fetcher *crl_fetcher; /* waits for the disk, too */
+	struct crl_fetch *crl_fetch;
 	struct crl_store *crls;
 	struct renewal renewal;
 	struct shard_shared shared;

@@ -51,6 +51,7 @@ static void swap(struct engine *e, struct snapshot *snapshot, struct listener **
 	e->auditor.source.labels = snapshot_labels(snapshot);
 	inherit(snapshot, e->snapshot);
 	resolver_watch(e->resolver, snapshot);
+	crl_fetch_watch(e->crl_fetch, snapshot);
 	snapshot_unref(&e->snapshot);
 	e->snapshot = snapshot;
 	e->listeners = listeners;
@@ -106,7 +107,7 @@ void engine_reload(struct engine *e)
 	}
 	swap(e, snapshot, listeners, kept);
 	crl_store_purge(e->crls);
-	renew_mark(e);
+	renew_restart(e);
 	atomic_store(&e->shared.connections_max, start_raise_descriptors(snapshot_config(snapshot)));
 	log_info("reloaded %s: configuration %llu is in force", e->path,
 	         (unsigned long long)snapshot_epoch(snapshot));

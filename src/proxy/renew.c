@@ -131,7 +131,7 @@ static void look_for_stale(struct engine *e)
 
 /* --- taking what is new --- */
 
-void renew_mark(struct engine *e)
+void renew_restart(struct engine *e)
 {
 	e->renewal.stale_until_s = 0;
 }
@@ -168,6 +168,15 @@ static void take(struct engine *e)
 	engine_adopt(e, snapshot);
 	log_info("CRLs and lists changed: configuration %llu is in force",
 	         (unsigned long long)snapshot_epoch(snapshot));
+}
+
+void renew_now(struct engine *e)
+{
+	if (journal_healthy(e->journal)) {
+		look(e->renewal.seen, snapshot_config(e->snapshot));
+		memcpy(e->renewal.applied, e->renewal.seen, sizeof(e->renewal.applied));
+		take(e);
+	}
 }
 
 void renew_look(struct engine *e)

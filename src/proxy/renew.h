@@ -17,7 +17,9 @@ struct renewal {
 	int64_t stale_until_s; /* the next moment at which a CRL in force becomes out of date; 0: look for it */
 };
 
-/* A configuration is about to be read: what changes from now on is new. Before snapshot_build(). */
-void renew_mark(struct engine *e);
+/* Another configuration is in force. */
+void renew_restart(struct engine *e);
+/* Files are known to be new and whole: at once. */
+void renew_now(struct engine *e);
 /* Once a second. */
 void renew_look(struct engine *e);
