@@ -1,7 +1,6 @@
 #include "proxy/crl_fetch.h"
 
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -11,42 +10,12 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
-#include "peer/chain.h"
 #include "peer/crl_store.h"
-#include "peer/trust.h"
-#include "proxy/crl_fetch_file.h"
+#include "proxy/crl_fetch_source.h"
 #include "proxy/crl_fetch_time.h"
 #include "proxy/snapshot.h"
 
 #define PATH_BYTES_MAX 4096
-#define SENTENCE_LEN 512
-
-/* One URL. The fetcher's thread has what is below "fetched" while it is running, and reads url, path and whose. */
-struct source {
-	struct queue_node node;
-	struct crl_fetch *owner;
-	struct source *next;
-	char *url;
-	struct buf path; /* with its NUL */
-	uint64_t interval_ms, timeout_ms;
-	uint64_t planned_ms; /* the interval that `timer` runs by */
-	size_t max_bytes;
-	bool hard;   /* one of its services refuses whom no current CRL speaks of */
-	bool wanted; /* by the watched snapshot */
-	bool running;
-	bool whole; /* the next fetch is unconditional */
-	bool told_well;
-	unsigned failures; /* in a row */
-	struct ev_timer timer;
-	char told[SENTENCE_LEN]; /* the last complaint; "" once all is well */
-	/* fetched */
-	struct fetch fetch;
-	struct snapshot *whose; /* a reference while it is running: for its trust */
-	struct crl_facts facts; /* of what is there */
-	bool looked;            /* `facts` are known */
-	bool changed;
-	char error[CRL_FETCH_ERROR_LEN]; /* "": it went well */
-};
 
 struct crl_fetch {
 	struct ev_loop *loop;
@@ -60,159 +29,16 @@ struct crl_fetch {
 	struct ev_async bell;
 };
 
-static int64_t now_s(void)
-{
-	return clock_wall_us() / 1000000;
-}
-
 /* --- the fetcher's thread --- */
-
-static bool names(const struct service *service, const char *url)
-{
-	const struct config_texts *urls = &service->config->client.crl_fetch.urls;
-	for (size_t i = 0; i < urls->count; i++) {
-		if (strcmp(urls->items[i].text, url) == 0) {
-			return true;
-		}
-	}
-	return false;
-}
-
-/* True also where there is no memory to find out: whoever uses the CRL looks at its signature anyway. */
-static bool anchor_signed(const struct trust_anchor *anchor, const struct crl *crl)
-{
-	struct chain *chain = NULL;
-	bool does = true;
-	if (chain_new(&chain, &anchor->der, 1) == E_OK && chain_parse(chain) == E_OK) {
-		does = crl_is_signed_by(crl, &chain->certs[0]);
-	}
-	chain_unref(&chain);
-	return does;
-}
-
-/* False: services that name the URL have anchors of the CRL's name, and none of them signed it. Over plain HTTP anybody on the way can make one up, and
- * should not be able to take the good one away. */
-static bool signed_well(void *context, const struct crl *crl)
-{
-	const struct source *source = context;
-	bool known = false;
-	for (size_t i = 0; i < snapshot_service_count(source->whose); i++) {
-		const struct service *service = snapshot_service(source->whose, i);
-		if (!names(service, source->url)) {
-			continue;
-		}
-		for (size_t a = 0; a < trust_anchor_count(service->trust); a++) {
-			const struct trust_anchor *anchor = trust_anchor_at(service->trust, a);
-			if (slice_equal(anchor->subject_der, crl_info(crl)->issuer_der)) {
-				known = true;
-				if (anchor_signed(anchor, crl)) {
-					return true;
-				}
-			}
-		}
-	}
-	return !known;
-}
-
-static void look(struct source *source)
-{
-	if (!source->looked) {
-		source->looked = true;
-		crl_file_look((const char *)source->path.data, &source->facts);
-	}
-}
-
-static void evaluate(struct source *source)
-{
-	const struct fetch *fetch = &source->fetch;
-	source->changed = false;
-	source->error[0] = '\0';
-	if (fetch->err != E_OK) {
-		snprintf(source->error, sizeof(source->error), "%s", fetch->error);
-	} else if (fetch->status == 200) {
-		crl_file_take((const char *)source->path.data, fetch->body, fetch->last_modified_s,
-		              now_s(), signed_well, source, &source->facts, &source->changed,
-		              source->error);
-		source->looked = true;
-	} else if (fetch->status != 304 || fetch->if_modified_since_s == 0) {
-		snprintf(source->error, sizeof(source->error),
-		         "the server answered with status %ld", fetch->status);
-	}
-	look(source);
-	if (source->error[0] != '\0') {
-		return;
-	}
-	if (source->facts.count == 0) {
-		snprintf(source->error, sizeof(source->error),
-		         "nothing new came, and what is there cannot be read");
-	} else if (source->facts.next_update_s != 0 && source->facts.next_update_s <= now_s()) {
-		snprintf(source->error, sizeof(source->error),
-		         "what the server has is past its nextUpdate");
-	}
-}
 
 static void on_fetched(struct fetch *fetch)
 {
 	struct source *source = fetch->arg;
 	if (fetch->err != E_END) {
-		evaluate(source);
+		source_evaluate(source);
 	}
 	queue_push(&source->owner->arrived, &source->node);
 	ev_async_send(source->owner->loop, &source->owner->bell);
-}
-
-/* --- what the operator is told --- */
-
-/* To the second, as a CRL says it. */
-static const char *print_time(char out[static CLOCK_TEXT_LEN + 1], int64_t seconds)
-{
-	clock_format(out, seconds * 1000000);
-	memcpy(out + strlen("2026-11-21T08:30:00"), "Z", sizeof("Z"));
-	return out;
-}
-
-static void complain(struct source *source)
-{
-	char sentence[SENTENCE_LEN], made[CLOCK_TEXT_LEN + 1], ended[CLOCK_TEXT_LEN + 1];
-	const struct crl_facts *facts = &source->facts;
-	bool stale =
-		facts->count > 0 && facts->next_update_s != 0 && facts->next_update_s <= now_s();
-	const char *refuses =
-		source->hard ? ", and revocation: hard refuses whoever needs a current one" : "";
-	if (facts->count == 0) {
-		snprintf(sentence, sizeof(sentence), "%s; there is none%s", source->error, refuses);
-	} else if (stale) {
-		snprintf(sentence, sizeof(sentence),
-		         "%s; the one of %s stays in use, but ended on %s%s", source->error,
-		         print_time(made, facts->this_update_s),
-		         print_time(ended, facts->next_update_s), refuses);
-	} else {
-		snprintf(sentence, sizeof(sentence), "%s; the one of %s stays in use",
-		         source->error, print_time(made, facts->this_update_s));
-	}
-	if (strcmp(sentence, source->told) == 0) {
-		return;
-	}
-	memcpy(source->told, sentence, sizeof(sentence));
-	log_write(source->hard && (stale || facts->count == 0) ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING,
-	          "cannot fetch CRL %s: %s", source->url, sentence);
-}
-
-static void tell_well(struct source *source)
-{
-	if (source->told_well && source->told[0] == '\0') {
-		return;
-	}
-	char made[CLOCK_TEXT_LEN + 1], ends[CLOCK_TEXT_LEN + 1] = "further notice";
-	const struct crl_facts *facts = &source->facts;
-	if (facts->next_update_s != 0) {
-		print_time(ends, facts->next_update_s);
-	}
-	log_info("CRL %s is up to date%s: of %s, until %s, %zu certificates revoked", source->url,
-	         source->told[0] == '\0' ? "" : " again", print_time(made, facts->this_update_s),
-	         ends, facts->entries);
-	source->told_well = true;
-	source->told[0] = '\0';
 }
 
 /* --- when --- */
@@ -231,7 +57,8 @@ static void fetch(struct source *source)
 	struct crl_fetch *c = source->owner;
 	const char *path = (const char *)source->path.data;
 	struct stat st;
-	bool stale = source->facts.next_update_s != 0 && source->facts.next_update_s <= now_s();
+	bool stale = source->facts.next_update_s != 0 &&
+	             source->facts.next_update_s <= clock_wall_us() / 1000000;
 	bool conditional = !source->whole && !stale && stat(path, &st) == 0 && st.st_mtime > 0;
 	source->fetch = (struct fetch){
 		.url = source->url,
@@ -260,8 +87,9 @@ static void schedule(struct source *source)
 	/* Without a random number it is only a little less polite. */
 	ssize_t ignored = getrandom(&random, sizeof(random), GRND_NONBLOCK);
 	(void)ignored;
-	uint64_t delay_ms = crl_fetch_delay_ms(source->interval_ms, source->failures,
-	                                       source->facts.next_update_s, now_s(), random);
+	uint64_t delay_ms =
+		crl_fetch_delay_ms(source->interval_ms, source->failures,
+	                           source->facts.next_update_s, clock_wall_us() / 1000000, random);
 	source->planned_ms = source->interval_ms;
 	ev_timer_stop(c->loop, &source->timer);
 	ev_now_update(c->loop);
@@ -280,11 +108,11 @@ static bool settle(struct source *source)
 	if (source->error[0] != '\0') {
 		source->failures++;
 		source->whole = true;
-		complain(source);
+		source_complain(source);
 	} else {
 		source->failures = 0;
 		source->whole = false;
-		tell_well(source);
+		source_tell_well(source);
 	}
 	schedule(source);
 	return source->changed;
