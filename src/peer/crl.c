@@ -102,6 +102,7 @@ static int keep(struct crl *crl, const struct crl_parts *parts)
 		return E_NOMEM;
 	}
 	int err = keep_text(crl, parts->issuer_content);
+	err = err != E_OK ? err : name_fold(&crl->arena, &info->issuer_folded, parts->issuer);
 	if (err != E_OK) {
 		return err;
 	}

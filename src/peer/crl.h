@@ -35,6 +35,7 @@ struct crl_entry {
 struct crl_info {
 	const char *issuer;            /* RFC 4514 text as in dn.text */
 	struct slice issuer_der;       /* the Name, whole */
+	struct slice issuer_folded;    /* the same, as names are compared (name_fold()) */
 	struct slice authority_key_id; /* empty: none */
 	char number[41];               /* upper-case hexadecimal; "": none */
 	int64_t this_update_s;

@@ -39,7 +39,7 @@ int crl_compare(const void *a, const void *b)
 {
 	const struct crl_info *left = crl_info(*(struct crl *const *)a);
 	const struct crl_info *right = crl_info(*(struct crl *const *)b);
-	int order = compare_names(left->issuer_der, right->issuer_der);
+	int order = compare_names(left->issuer_folded, right->issuer_folded);
 	if (order != 0) {
 		return order;
 	}
@@ -52,12 +52,12 @@ int crl_compare(const void *a, const void *b)
 static void find_crls(struct lookup *lookup)
 {
 	const struct revocation_check *check = lookup->check;
-	struct slice name = lookup->issuer->x509->subject;
+	struct slice name = lookup->issuer->x509->subject_folded;
 	size_t low = 0;
 	size_t high = check->crl_count;
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
-		if (compare_names(crl_info(check->crls[middle])->issuer_der, name) < 0) {
+		if (compare_names(crl_info(check->crls[middle])->issuer_folded, name) < 0) {
 			low = middle + 1;
 		} else {
 			high = middle;
@@ -66,7 +66,7 @@ static void find_crls(struct lookup *lookup)
 	lookup->crls = check->crls + low;
 	lookup->count = 0;
 	while (low + lookup->count < check->crl_count &&
-	       slice_equal(crl_info(lookup->crls[lookup->count])->issuer_der, name)) {
+	       slice_equal(crl_info(lookup->crls[lookup->count])->issuer_folded, name)) {
 		lookup->count++;
 	}
 }

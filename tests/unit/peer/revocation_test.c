@@ -184,6 +184,22 @@ static void an_intermediate_is_checked_with_scope_path_alone(void)
 	}
 }
 
+/* RFC 5280 7.1: a CRL may write its issuer's name in another way than the CA's certificate. */
+static void a_crl_counts_however_its_issuers_name_is_written(void)
+{
+	struct slice spelled =
+		crl_pki_read(crl_pki_ca("CN=ISSUER,O=test", PKI_P256_B, root()))->x509->subject;
+	struct asking a = ask_for(REVOCATION_SOFT, REVOCATION_LEAF);
+	CU_ASSERT_FALSE(slice_equal(spelled, a.path[1]->x509->subject));
+	add(&a, &(struct crl_pki_spec){.issuer = issuer(),
+	                               .issuer_name = spelled,
+	                               .entries = {{.serial = a.path[0]->serial}}});
+	CU_ASSERT(ask(&a));
+	CU_ASSERT_EQUAL(a.findings.count, 1);
+	expect(&a, 0, CLASS_REVOKED, 0, 23, NULL);
+	release(&a);
+}
+
 static void an_anchor_is_never_checked(void)
 {
 	struct asking a = ask_for(REVOCATION_HARD, REVOCATION_PATH);
@@ -546,6 +562,8 @@ static const struct unit_test tests[] = {
          a_revoked_leaf_is_found_with_its_reason_and_date},
 	{"an intermediate is checked with scope path alone",
          an_intermediate_is_checked_with_scope_path_alone},
+	{"a CRL counts however its issuer's name is written",
+         a_crl_counts_however_its_issuers_name_is_written},
 	{"an anchor is never checked", an_anchor_is_never_checked},
 	{"off touches nothing", off_touches_nothing},
 	{"what is unknown has the code of its cause", what_is_unknown_has_the_code_of_its_cause},
