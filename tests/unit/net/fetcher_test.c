@@ -2,6 +2,8 @@
 #include "net/fetcher.h"
 
 #include <arpa/inet.h>
+#include <dlfcn.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -82,6 +84,32 @@ static void fetch(struct fetcher *f, struct waiter *w, const char *url)
 static bool body_is(const struct waiter *w, const char *text)
 {
 	return slice_equal(slice_of(w->body, w->body_len), slice_text(text));
+}
+
+/* --- the name server: silent about one name --- */
+
+static bool silent = true; /* guarded by the lock, with `looking` */
+static unsigned looking, looked;
+
+/* In place of libc's, for libcurl, too. */
+int getaddrinfo(const char *restrict node, const char *restrict service,
+                const struct addrinfo *restrict hints, struct addrinfo **restrict found)
+{
+	if (node == NULL || strcmp(node, "silent.test") != 0) {
+		int (*next)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+		void *symbol = dlsym(RTLD_NEXT, "getaddrinfo");
+		memcpy(&next, &symbol, sizeof(next));
+		return next(node, service, hints, found);
+	}
+	pthread_mutex_lock(&lock);
+	looking++;
+	while (silent) {
+		pthread_cond_wait(&news, &lock);
+	}
+	looked++;
+	pthread_cond_broadcast(&news);
+	pthread_mutex_unlock(&lock);
+	return EAI_AGAIN;
 }
 
 /* --- the server --- */
@@ -466,6 +494,32 @@ static void one_that_hangs_keeps_no_other_waiting(void)
 	http_server_stop(&server);
 }
 
+static void a_silent_name_server_keeps_no_other_waiting(void)
+{
+	struct http_server *server = http_server_start(serve, NULL);
+	struct fetcher *f = start();
+	struct waiter w;
+	w = asking(&w, "http://silent.test/");
+	w.fetch.timeout_ms = 50;
+	fetcher_submit(f, &w.fetch);
+	wait_for(&w);
+	CU_ASSERT_EQUAL(w.fetch.err, E_TIMEOUT);
+	CU_ASSERT_EQUAL(looking, 1);
+	fetch(f, &w, http_server_url(server, "/"));
+	CU_ASSERT_EQUAL(w.fetch.err, E_OK);
+	/* Nor the end of the program. */
+	fetcher_stop(&f);
+	pthread_mutex_lock(&lock);
+	CU_ASSERT_EQUAL(looked, 0);
+	silent = false;
+	pthread_cond_broadcast(&news);
+	while (looked < looking) {
+		pthread_cond_wait(&news, &lock);
+	}
+	pthread_mutex_unlock(&lock);
+	http_server_stop(&server);
+}
+
 static void many_run_at_once_and_the_rest_after_them(void)
 {
 	enum { MANY = FETCHER_RUNNING_MAX + 40 };
@@ -554,6 +608,7 @@ static const struct unit_test tests[] = {
 	{"what is no URL fails", what_is_no_url_fails},
 	{"a connection serves the next fetch", a_connection_serves_the_next_fetch},
 	{"one that hangs keeps no other waiting", one_that_hangs_keeps_no_other_waiting},
+	{"a silent name server keeps no other waiting", a_silent_name_server_keeps_no_other_waiting},
 	{"many run at once, and the rest after them", many_run_at_once_and_the_rest_after_them},
 	{"waiting for a place counts as time", waiting_for_a_place_counts_as_time},
 	{"a stop ends what runs and what waits", a_stop_ends_what_runs_and_what_waits},
