@@ -1,4 +1,4 @@
-/* Inside of the engine: shared by engine.c, reload.c and renew.c. */
+/* Inside of the engine: shared by engine.c, engine_watch.c, reload.c and renew.c. */
 #pragma once
 
 #include <semaphore.h>
@@ -53,6 +53,16 @@ struct engine {
 	uint64_t failures_seen;    /* of the journal's commits */
 };
 
+/* Of all shards. */
+uint64_t engine_sum(const struct engine *e, size_t offset);
+#define ENGINE_SUM(e, counter) engine_sum(e, offsetof(struct shard, counter))
+
+/* engine_watch.c: starts signals and timers. */
+void engine_watch(struct engine *e);
+/* engine_watch.c: an audit.gap entry if connections were turned away since the last one. */
+void engine_record_gap(struct engine *e);
+/* Until each shard has said that it has what it was sent. */
+void engine_wait_for_shards(struct engine *e);
 /* Posts snapshot and sockets to every shard and waits until each has them. */
 void engine_publish(struct engine *e);
 /* Puts a snapshot into force that was renewed from the one that is. Takes it. */

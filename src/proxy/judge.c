@@ -133,6 +133,10 @@ static bool judge_certificate(struct handshake *hs, const struct judge *judge,
 	if (judge_unusable(hs, judge)) {
 		return true;
 	}
+	/* Its signature could be verified all the same, so the verdict alone does not say it. */
+	if (!cert_is_for_tls(&hs->chain->certs[0])) {
+		return judge_as(hs, CLASS_UNSUPPORTED_KEY, "the TLS library cannot use its key");
+	}
 	if (failure == TLS_FAILURE_POSSESSION) {
 		hs->possession = POSSESSION_FAILED;
 		return judge_as(hs, CLASS_POSSESSION_FAILED, NULL);
