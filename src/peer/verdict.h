@@ -20,7 +20,7 @@ struct finding {
 	enum peer_class class;
 	int depth; /* 0 leaf; position in the path, for a certificate outside of it in the chain */
 	unsigned code; /* X509_V_ERR_ number or ours, by class and depth */
-	int64_t at_s; /* expired: notAfter; not_yet_valid: notBefore, of that certificate; else 0 */
+	int64_t at_s; /* expired: notAfter; not_yet_valid: notBefore; revoked: when it was; else 0 */
 	const char *detail; /* a few words, static; NULL */
 };
 
