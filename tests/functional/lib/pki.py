@@ -248,6 +248,21 @@ class Pki:
         one = self.leaf("unsupported-key", self.dev, public=spki(new_key("brainpool")))
         return one
 
+    def client_described_curve(self):
+        """P-256 by its parameters (RFC 3279 2.3.5), as tools write it that are told to."""
+        key = new_key()
+        prime = 2**256 - 2**224 + 2**192 + 2**96 - 1
+        generator = ("046b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296"
+                     "4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5")
+        b = "5ac635d8aa3a93e7b3ebbd55769886bc651d06b0cc53b0f63bce3c3e27d2604b"
+        order = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551
+        curve = der.sequence(der.octets((prime - 3).to_bytes(32, "big")), der.octets(bytes.fromhex(b)))
+        parameters = der.sequence(der.integer(1), der.sequence(der.oid("1.2.840.10045.1.1"), der.integer(prime)), curve,
+                                  der.octets(bytes.fromhex(generator)), der.integer(order), der.integer(1))
+        point = spki(key)[-65:]
+        return self.leaf("described-curve", self.dev, key=key, public=der.sequence(
+            der.sequence(der.oid("1.2.840.10045.2.1"), parameters), der.bits(point)))
+
     def client_possession_failed(self):
         """A good certificate and a key that is not its own."""
         return Identity(self.folder, "possession-failed", new_key(), self.client("good").chain)
