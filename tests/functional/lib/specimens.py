@@ -59,12 +59,12 @@ def write_crl(path, issuer, revoked=(), *, number=1, this_update=None, next_upda
 
 
 class Line:
-    """Certificates of one kind of key below one root, with `length` intermediates."""
+    """Certificates of one kind of key below one root, with `length` intermediates. `keys` may be shared: names tell CAs apart."""
 
-    def __init__(self, pki, kind, length):
+    def __init__(self, pki, kind, length, *, tag=None, keys=None):
         self.pki, self.kind, self.length = pki, kind, length
-        self.tag = f"{kind}-{length}"
-        self.keys = {}
+        self.tag = tag or f"{kind}-{length}"
+        self.keys = {} if keys is None else keys
         self.root = self.ca("root", None)
         self.stranger = self.ca("stranger", None)
         self.issuing = self.down(self.root, "link")
