@@ -1,6 +1,7 @@
 """SIGHUP: a good file becomes the new policy, a bad one is refused with its reason and the old one goes on."""
 
 import os
+import ssl
 
 import pytest
 
@@ -38,7 +39,7 @@ def refused(proxy, pattern, **settings):
     return found
 
 
-def test_a_new_policy_holds_for_new_connections_alone(proxy, pki, echo):
+def test_a_new_policy_holds_for_new_connections_and_for_open_ones(proxy, pki, echo):
     address = address_of(proxy)
     with clients.Tls(address, "one.example", pki.client("good")) as old:
         assert old.ask() == b"ping\n"
@@ -49,7 +50,11 @@ def test_a_new_policy_holds_for_new_connections_alone(proxy, pki, echo):
         seen = clients.probe(address, "one.example", pki.client("good"))
         event = proxy.event_of(seen.local)
         expect.check(event, "unknown_issuer", decision="deny", denied_by="verify", code=event["event"]["code"])
-        assert old.ask(b"still\n") == b"still\n"
+        with pytest.raises(ssl.SSLError, match="unknown ca"):
+            old.socket.recv(1)
+        gone, = proxy.wait_action("connection-revoked")
+        assert gone["tlscribe"]["connection"] == first["event"]["id"]
+        assert (gone["tlscribe"]["class"], gone["tlscribe"]["revoked"]["cause"]) == ("unknown_issuer", "policy")
         assert procs.listening(address) == inodes, "the sockets are kept"
         assert clients.probe(address, "one.example", pki.client("unknown_issuer")).echo
         assert event["tlscribe"]["policy"]["epoch"] > first["tlscribe"]["policy"]["epoch"]

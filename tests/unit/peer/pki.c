@@ -94,6 +94,11 @@ gnutls_x509_privkey_t pki_key(enum pki_key_kind kind)
 	return keys[kind];
 }
 
+void pki_use_key(enum pki_key_kind kind, gnutls_x509_privkey_t key)
+{
+	keys[kind] = key;
+}
+
 static void set_key_ids(gnutls_x509_crt_t crt, const struct pki_cert *issuer)
 {
 	uint8_t id[64];

@@ -34,6 +34,8 @@ enum pki_key_kind {
 	PKI_KEY_COUNT,
 };
 gnutls_x509_privkey_t pki_key(enum pki_key_kind kind);
+/* This one instead of one that is made; before the first use of its kind. pki_release() frees it. */
+void pki_use_key(enum pki_key_kind kind, gnutls_x509_privkey_t key);
 
 struct pki_extension {
 	const char *oid;
