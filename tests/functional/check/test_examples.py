@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+from lib import crl
 from lib.proxy import CHECKOUT, PROGRAM
 
 EXAMPLES = sorted((CHECKOUT / "conf" / "examples").glob("*.yaml"))
@@ -22,13 +23,18 @@ def at_home(text, folder, pki):
         identity = pki.server_rsa if name.endswith(("-rsa.pem", "-rsa.key")) else pki.server
         return str(identity.key_file if name.endswith(".key") else identity.chain_file)
     text = re.sub(r"/etc/tlscribe/([a-z0-9-]+\.(?:pem|key))", file, text)
+    lists = folder / "lists"
+    (lists / "crl").mkdir(parents=True)
+    (lists / "crl" / "root.crl").write_bytes(crl.crl(pki.root))
+    (lists / "stolen.txt").write_text("# nobody yet\n")
+    text = text.replace("/etc/tlscribe/crl/", f"{lists}/crl/").replace("/etc/tlscribe/stolen.txt", f"{lists}/stolen.txt")
     text = re.sub(r"\b[a-z0-9.-]+\.internal:(\d+)", r"localhost:\1", text)
     text = text.replace("state: /var/lib/tlscribe", f"state: {folder}/state")
     return text.replace("user: tlscribe\n", f"user: {pwd.getpwuid(os.geteuid()).pw_name}\n")
 
 
 def test_there_are_examples():
-    assert len(EXAMPLES) >= 6
+    assert len(EXAMPLES) >= 7
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
