@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <getopt.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -39,6 +40,16 @@ static int fill_standard_descriptors(void)
 	return fd >= 0 ? 0 : -1;
 }
 
+/* Left to itself, malloc takes blocks of up to 32 MiB from its heap after the first large one was freed, and a heap with something in use
+ * behind them is never given back: each large CRL that takes the place of another one would leave its size behind. */
+static void give_large_blocks_back(void)
+{
+	const int large_bytes = 4 << 20;
+	mallopt(M_MMAP_THRESHOLD, large_bytes);
+	/* Twice that, as malloc itself would have it: now neither is moved any more. */
+	mallopt(M_TRIM_THRESHOLD, 2 * large_bytes);
+}
+
 int cmd_run(int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -74,6 +85,7 @@ int cmd_run(int argc, char **argv)
 		return 1;
 	}
 	log_init(level);
+	give_large_blocks_back();
 	struct engine *engine = NULL;
 	if (engine_start(&engine, path) != E_OK) {
 		return 1;
