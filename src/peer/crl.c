@@ -185,10 +185,9 @@ bool crl_find(const struct crl *crl, struct slice serial, struct crl_entry *entr
 	return crl_table_find(&crl->table, serial, entry);
 }
 
-bool crl_is_signed_by(const struct crl *crl, const struct cert *issuer)
+bool crl_is_by_key_of(const struct crl *crl, const struct cert *issuer)
 {
-	if (!issuer->parsed ||
-	    (issuer->x509->has_key_usage && (issuer->x509->key_usage & KEY_USAGE_CRL_SIGN) == 0)) {
+	if (!issuer->parsed) {
 		return false;
 	}
 	enum signature_result result =
@@ -197,6 +196,14 @@ bool crl_is_signed_by(const struct crl *crl, const struct cert *issuer)
 			   : signature_verify_digest(&crl->kind, crl->signed_bytes, crl->signature,
 	                                             issuer);
 	return result == SIGNATURE_GOOD;
+}
+
+bool crl_is_signed_by(const struct crl *crl, const struct cert *issuer)
+{
+	return issuer->parsed &&
+	       (!issuer->x509->has_key_usage ||
+	        (issuer->x509->key_usage & KEY_USAGE_CRL_SIGN) != 0) &&
+	       crl_is_by_key_of(crl, issuer);
 }
 
 bool crl_covers(const struct crl *crl, const struct cert *cert)

@@ -57,8 +57,10 @@ const struct crl_info *crl_info(const struct crl *crl);
 /* The certificate with this serial (raw INTEGER content, as struct cert has it) is on it. Dates before 1970 and after 2106 are held at
  * these ends. */
 bool crl_find(const struct crl *crl, struct slice serial, struct crl_entry *entry);
-/* Did this CA sign it, and may it (5.1.1.3; keyUsage cRLSign if there is a keyUsage, 4.2.1.3)? One signature check; it is
- * up to the caller to count it. The names are not compared. An issuer that was not parsed signed nothing. */
+/* Did this CA's key sign it (5.1.1.3)? One signature check; it is up to the caller to count it. The names are not compared. An
+ * issuer that was not parsed signed nothing. */
+bool crl_is_by_key_of(const struct crl *crl, const struct cert *issuer);
+/* The same, and does this certificate let it (keyUsage cRLSign if there is a keyUsage, 4.2.1.3)? */
 bool crl_is_signed_by(const struct crl *crl, const struct cert *issuer);
 /* Would this certificate of its issuer be on it, once revoked (5.2.5, 6.3.3 b 2)? Not if the CRL is for users or for CAs only, or for
  * a distribution point that the certificate does not name. */

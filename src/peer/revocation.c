@@ -77,17 +77,15 @@ static bool may_sign_crls(const struct cert *issuer)
 	return !x->has_key_usage || (x->key_usage & KEY_USAGE_CRL_SIGN) != 0;
 }
 
+/* By the issuer's key, whether its certificate lets it sign CRLs or not. */
 static bool is_signed(struct lookup *lookup, const struct crl *crl)
 {
-	if (!may_sign_crls(lookup->issuer)) {
-		return false;
-	}
 	if (*lookup->signatures == 0) {
 		lookup->limited = true;
 		return false;
 	}
 	(*lookup->signatures)--;
-	return crl_is_signed_by(crl, lookup->issuer);
+	return crl_is_by_key_of(crl, lookup->issuer);
 }
 
 /* RFC 5280 6.3.3 (a) (1): through nextUpdate, inclusive */
@@ -117,7 +115,8 @@ static void narrow(const struct lookup *lookup, int64_t *from_s, int64_t *until_
 }
 
 /* The one that revokes it, NULL if none does. It need not be current, nor strong: forging it could keep somebody out,
- * passing it over lets somebody in. */
+ * passing it over lets somebody in. Nor need the issuer's certificate allow CRLs: of several for one key, the client
+ * chooses which one it sends. */
 static const struct crl *find_revoking(struct lookup *lookup, struct crl_entry *entry)
 {
 	for (size_t i = 0; i < lookup->count && !lookup->limited; i++) {
@@ -139,6 +138,10 @@ static bool lists(const struct lookup *lookup, const struct crl *crl)
  * without its signature is looked at first: a CA may have cut its list into hundreds. */
 static const struct crl *find_clearing(struct lookup *lookup)
 {
+	/* RFC 5280 6.3.3 (f) */
+	if (!may_sign_crls(lookup->issuer)) {
+		return NULL;
+	}
 	for (size_t i = 0; i < lookup->count && !lookup->limited; i++) {
 		const struct crl *crl = lookup->crls[i];
 		if (is_current(crl_info(crl), lookup->now_s) && crl_covers(crl, lookup->cert) &&

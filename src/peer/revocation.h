@@ -2,9 +2,9 @@
  *
  * For each certificate of the scope (leaf, or every one below the anchor) the CRLs of its issuer's name are looked at whose signature is the
  * issuer's own: by the very key of the path. One is current from thisUpdate until nextUpdate; one without a nextUpdate
- * stays current. Revoked by any of them, current, strong and about this certificate or not, is revoked (`removeFromCRL` is for deltas alone). That
- * it is not takes one that is current, covers the certificate (crl_covers()) and is of a strength that the profile takes; without such a one
- * it is `revocation_unknown` with `hard`, and nothing with `soft`. Codes of that, as OpenSSL numbers them: 12 the CRL has expired, 11
+ * stays current. Revoked by any of them, current, strong and about this certificate or not, is revoked (`removeFromCRL` is for deltas alone), and so
+ * where the issuer's certificate does not let it sign CRLs. That it is not takes one that is current, covers the certificate (crl_covers()),
+ * of an issuer that may sign it and of a strength that the profile takes; without such a one it is `revocation_unknown` with `hard`, and nothing with `soft`. Codes of that, as OpenSSL numbers them: 12 the CRL has expired, 11
  * it is not yet valid, 8 its signature is wrong or too weak, 35 the issuer may not sign CRLs, 44 it covers others, 3 there is none.
  *
  * The anchor is never checked, so neither is a leaf that is its own anchor.

@@ -279,27 +279,47 @@ static void what_is_unknown_has_the_code_of_its_cause(void)
 	             8, "the issuer did not sign the CRL");
 }
 
-/* RFC 5280 4.2.1.3, 6.3.3 (f) */
-static void a_crl_of_an_issuer_without_crl_sign_does_not_count(void)
+/* A CA whose certificate does not let it sign CRLs, with the key of issuer(). */
+static const struct pki_cert *without_crl_sign(void)
 {
-	const struct pki_cert *no_sign =
-		pki_make(&(struct pki_spec){.subject = "CN=No CRLs",
-	                                    .key = PKI_P256_B,
-	                                    .issuer = root(),
-	                                    .ca = true,
-	                                    .key_usage = GNUTLS_KEY_KEY_CERT_SIGN});
-	const struct pki_cert *client = pki_make(
-		&(struct pki_spec){.subject = "CN=client", .key = PKI_P256_C, .issuer = no_sign});
+	static const struct pki_cert *made;
+	if (made == NULL) {
+		made = pki_make(&(struct pki_spec){.subject = "CN=Issuer,O=Test",
+		                                   .key = PKI_P256_B,
+		                                   .issuer = root(),
+		                                   .ca = true,
+		                                   .key_usage = GNUTLS_KEY_KEY_CERT_SIGN});
+	}
+	return made;
+}
+
+/* RFC 5280 4.2.1.3, 6.3.3 (f) */
+static void a_crl_of_an_issuer_without_crl_sign_clears_nobody(void)
+{
 	struct asking a = ask_for(REVOCATION_HARD, REVOCATION_LEAF);
-	a.path[0] = crl_pki_read(client);
-	a.path[1] = crl_pki_read(no_sign);
-	add(&a,
-	    &(struct crl_pki_spec){.issuer = no_sign, .entries = {{.serial = a.path[0]->serial}}});
+	a.path[1] = crl_pki_read(without_crl_sign());
+	add(&a, &(struct crl_pki_spec){.issuer = issuer()});
 	CU_ASSERT(ask(&a));
 	CU_ASSERT_EQUAL(a.findings.count, 1);
 	expect(&a, 0, CLASS_REVOCATION_UNKNOWN, 0, 35, "the issuer may not sign CRLs");
 	CU_ASSERT_EQUAL(a.signatures, 32);
 	release(&a);
+}
+
+/* The CA has a certificate with cRLSign, too: which one is in the path is up to the client. */
+static void a_crl_of_an_issuer_without_crl_sign_revokes_all_the_same(void)
+{
+	for (int mode = REVOCATION_SOFT; mode <= REVOCATION_HARD; mode++) {
+		struct asking a = ask_for((enum revocation_mode)mode, REVOCATION_LEAF);
+		a.path[1] = crl_pki_read(without_crl_sign());
+		add(&a, &(struct crl_pki_spec){.issuer = issuer(),
+		                               .entries = {{.serial = a.path[0]->serial}}});
+		CU_ASSERT(ask(&a));
+		CU_ASSERT_EQUAL(a.findings.count, 1);
+		expect(&a, 0, CLASS_REVOKED, 0, 23, NULL);
+		CU_ASSERT_EQUAL(a.told.status, REVOCATION_REVOKED);
+		release(&a);
+	}
 }
 
 static void the_cause_is_that_of_the_crl_nearest_to_counting(void)
@@ -567,8 +587,10 @@ static const struct unit_test tests[] = {
 	{"an anchor is never checked", an_anchor_is_never_checked},
 	{"off touches nothing", off_touches_nothing},
 	{"what is unknown has the code of its cause", what_is_unknown_has_the_code_of_its_cause},
-	{"a CRL of an issuer without cRLSign does not count",
-         a_crl_of_an_issuer_without_crl_sign_does_not_count},
+	{"a CRL of an issuer without cRLSign clears nobody",
+         a_crl_of_an_issuer_without_crl_sign_clears_nobody},
+	{"a CRL of an issuer without cRLSign revokes all the same",
+         a_crl_of_an_issuer_without_crl_sign_revokes_all_the_same},
 	{"the cause is that of the CRL nearest to counting",
          the_cause_is_that_of_the_crl_nearest_to_counting},
 	{"revoked counts on CRLs that could not clear", revoked_counts_on_crls_that_could_not_clear},
