@@ -30,7 +30,8 @@ class Case:
         self.refuse = raw["expected_result"] != "SUCCESS"
         self.trusted, self.crls = raw["trusted_certs"], raw["crls"]
         self.chain = [raw["peer_certificate"], *raw["untrusted_intermediates"]]
-        self.key = raw["peer_certificate_key"]
+        key = raw["peer_certificate_key"]
+        self.private_key = serialization.load_pem_private_key(key.encode(), None) if key else None
         depth = raw["max_chain_depth"]
         self.depth = None if depth is None else min(depth, DEPTH_MAX)
         when = raw["validation_time"]
@@ -51,10 +52,9 @@ class Case:
         self.ca_file = write(base, ".ca.pem", self.trusted)
         self.chain_file = write(base, ".chain.pem", self.chain)
         self.crl_files = [write(base, ".crl.pem", self.crls)] if self.crls else []
-        if self.key:
-            key = serialization.load_pem_private_key(self.key.encode(), None)
+        if self.private_key:
             self.key_file = base.with_name(base.name + ".key")
-            self.key_file.write_bytes(key_pem(key))
+            self.key_file.write_bytes(key_pem(self.private_key))
             self.key_file.chmod(0o600)
             self.der_files = []
             for number, text in enumerate(self.chain):

@@ -165,6 +165,12 @@ class Pki:
             self.cache[kind] = getattr(self, "client_" + kind)()
         return self.cache[kind]
 
+    def client_cached(self, label):
+        """A good client below `dev` with this label, always the same one."""
+        if label not in self.cache:
+            self.cache[label] = self.leaf(label, self.dev)
+        return self.cache[label]
+
     def storm(self):
         """Makes the clients that the Go program storm reads; gives their folder."""
         for kind in ("good", "expired", "self_signed", "unknown_issuer", "malformed_certificate", "possession_failed",
