@@ -187,6 +187,12 @@ bool signature_kind_read(struct signature_kind *out, struct slice identifier)
 	return true;
 }
 
+bool signature_kind_is_ecdsa(const struct signature_kind *kind)
+{
+	return kind->algorithm != GNUTLS_SIGN_UNKNOWN &&
+	       gnutls_sign_get_pk_algorithm(kind->algorithm) == GNUTLS_PK_ECDSA;
+}
+
 /* RFC 8017 A.1.1: modulus and exponent. */
 static bool read_rsa(struct key_kind *out, struct slice key)
 {

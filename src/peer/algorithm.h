@@ -41,6 +41,7 @@ struct key_kind {
 
 /* From the content of an AlgorithmIdentifier. False: it is malformed. */
 bool signature_kind_read(struct signature_kind *out, struct slice identifier);
+bool signature_kind_is_ecdsa(const struct signature_kind *kind);
 /* From the content of a SubjectPublicKeyInfo. False: it is malformed. */
 bool key_kind_read(struct key_kind *out, struct slice spki);
 

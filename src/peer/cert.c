@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "peer/der.h"
+#include "peer/ecdsa.h"
 #include "peer/identity.h"
 #include "peer/name.h"
 #include "peer/qualified.h"
@@ -162,6 +163,17 @@ static int read_tbs(struct cert *cert, struct arena *arena, struct slice tbs,
 	return tbs.len == 0 ? E_OK : E_INVALID;
 }
 
+static int find_twin(struct cert *cert)
+{
+	struct cert_x509 *x = cert->x509;
+	if (!signature_kind_is_ecdsa(&x->signature_kind)) {
+		return E_OK;
+	}
+	int err = ecdsa_twin(x->twin_sha256, x->twin_sha1, cert->der);
+	x->has_twin = err == E_OK;
+	return err == E_NOT_FOUND ? E_OK : err;
+}
+
 static int read_certificate(struct cert *cert, struct arena *arena)
 {
 	struct slice in = cert->der;
@@ -178,7 +190,8 @@ static int read_certificate(struct cert *cert, struct arena *arena)
 		return E_INVALID;
 	}
 	int err = read_tbs(cert, arena, tbs, algorithm);
-	return err != E_OK ? err : import_with_gnutls(cert);
+	err = err != E_OK ? err : import_with_gnutls(cert);
+	return err != E_OK ? err : find_twin(cert);
 }
 
 int cert_parse(struct cert *cert, struct arena *arena)

@@ -55,6 +55,10 @@ struct cert_x509 {
 	struct slice excluded;
 	struct slice qc_statements; /* the extension's content, unread; empty: none */
 	bool unknown_critical;      /* an extension is critical and not among those judged here */
+	/* The fingerprints of its other self (ecdsa.h); unset without one. */
+	bool has_twin;
+	uint8_t twin_sha256[32];
+	uint8_t twin_sha1[20];
 };
 
 /* Reads cert->der, which has to outlive the cert: nothing is copied that can point there. Sets

@@ -400,15 +400,24 @@ const uint8_t *list_file_sha256(const struct list_file *list)
 	return list->file_sha256;
 }
 
-bool list_file_find(const struct list_file *list, const struct cert *cert, bool proven,
-                    const char **what)
+bool list_file_has(const struct list_file *list, const uint8_t sha256[static 32],
+                   const uint8_t sha1[static 20], const char **what)
 {
-	if (keys_have(&list->sha256, cert->sha256)) {
+	if (keys_have(&list->sha256, sha256)) {
 		*what = "SHA-256 fingerprint";
 		return true;
 	}
-	if (keys_have(&list->sha1, cert->sha1)) {
+	if (keys_have(&list->sha1, sha1)) {
 		*what = "SHA-1 fingerprint";
+		return true;
+	}
+	return false;
+}
+
+bool list_file_find(const struct list_file *list, const struct cert *cert, bool proven,
+                    const char **what)
+{
+	if (list_file_has(list, cert->sha256, cert->sha1, what)) {
 		return true;
 	}
 	if (cert->parsed && keys_have(&list->spki, cert->spki_sha256)) {

@@ -9,7 +9,8 @@
  *     spki AB:CD:... | spki <base64>           SHA-256 of its public key (SubjectPublicKeyInfo), hexadecimal or as RFC 7469 writes it
  *     serial 0A1B issuer CN=Some CA,O=Some     serial number and issuer, both as events write them (tls.client.issuer)
  *
- * PEM certificates stand for their SHA-256; they may be mixed with lines. Thread: made by the main thread; immutable. */
+ * PEM certificates stand for their SHA-256; they may be mixed with lines. On deny lists a fingerprint stands for both certificates
+ * that an ECDSA signature makes (ecdsa.h). Thread: made by the main thread; immutable. */
 #pragma once
 
 #include <stdbool.h>
@@ -42,6 +43,9 @@ void list_file_free(struct list_file **list);
 size_t list_file_entries(const struct list_file *list);
 /* Of the whole file: 32 bytes. */
 const uint8_t *list_file_sha256(const struct list_file *list);
+/* Has it an entry of either fingerprint? *what as below. */
+bool list_file_has(const struct list_file *list, const uint8_t sha256[static 32],
+                   const uint8_t sha1[static 20], const char **what);
 /* Is this certificate on it? One that could not be parsed is known by its fingerprints. `proven`: its issuer signed it, as a
  * path shows; without that an entry of serial number and issuer, which anybody can write, is passed over. *what: a static word for
  * the kind of entry that found it. */

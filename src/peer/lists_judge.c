@@ -1,12 +1,20 @@
 #include "peer/lists_judge.h"
 
+/* Whoever claims to be one that is denied is refused, proven or not, and so is the same certificate with the other signature that everybody
+ * can make for it. */
+static bool denies(const struct list_file *list, const struct cert *cert, const char **what)
+{
+	return list_file_find(list, cert, true, what) ||
+	       (cert->parsed && cert->x509->has_twin &&
+	        list_file_has(list, cert->x509->twin_sha256, cert->x509->twin_sha1, what));
+}
+
 void lists_judge_denied(struct findings *findings, const struct lists *lists,
                         const struct cert *cert, int depth)
 {
 	const char *what;
 	for (size_t i = 0; lists != NULL && i < lists->deny_count; i++) {
-		/* Whoever claims to be one that is denied is refused, proven or not. */
-		if (list_file_find(lists->deny[i], cert, true, &what)) {
+		if (denies(lists->deny[i], cert, &what)) {
 			findings_add(findings, CLASS_DENYLISTED, depth, 0, 0, what);
 			return;
 		}

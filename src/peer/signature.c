@@ -2,6 +2,8 @@
 
 #include <gnutls/x509.h>
 
+#include "peer/ecdsa.h"
+
 /* gnutls_pubkey_verify_data2() or gnutls_pubkey_verify_hash2() */
 typedef int verify_fn(gnutls_pubkey_t key, gnutls_sign_algorithm_t algorithm, unsigned flags,
                       const gnutls_datum_t *data, const gnutls_datum_t *signature);
@@ -43,6 +45,13 @@ static bool is_ed448_tail_clear(const struct signature_kind *kind, struct slice 
 	       signature.data[signature.len - 1] == 0;
 }
 
+/* RFC 3279 2.2.3, X.690 10: GnuTLS reads BER, and the same certificate would verify under any number of fingerprints. */
+static bool is_written_strictly(const struct signature_kind *kind, struct slice signature)
+{
+	struct ecdsa unused;
+	return !signature_kind_is_ecdsa(kind) || ecdsa_read(&unused, signature);
+}
+
 static enum signature_result verify_any(verify_fn *verify, const struct signature_kind *kind,
                                         struct slice tbs, struct slice signature,
                                         const struct cert *issuer)
@@ -58,6 +67,9 @@ static enum signature_result verify_any(verify_fn *verify, const struct signatur
 	if (key->pss && (kind->pss_digest == GNUTLS_DIG_UNKNOWN ||
 	                 (key->pss_digest != GNUTLS_DIG_UNKNOWN &&
 	                  (kind->pss_digest != key->pss_digest || kind->pss_salt < key->pss_salt)))) {
+		return SIGNATURE_WRONG;
+	}
+	if (!is_written_strictly(kind, signature)) {
 		return SIGNATURE_WRONG;
 	}
 	gnutls_datum_t data = {(unsigned char *)tbs.data, (unsigned)tbs.len};
