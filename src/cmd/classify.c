@@ -1,10 +1,12 @@
 /* tlscribe classify: the verdict on a chain of certificates, offline, by the very code that judges live ones. */
+#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
@@ -46,8 +48,9 @@ static void usage(FILE *to)
 	      "      --crl FILE       CRL, or folder of CRLs, PEM or DER; may be given again. Each "
 	      "CA of the\n"
 	      "                       path then needs a current one (revocation: hard)\n"
-	      "      --time TIME      judge as of this moment: 2026-11-21 or 2026-11-21T08:30:00Z; "
-	      "default: now\n"
+	      "      --time TIME      judge as of this moment (RFC 3339): 2026-11-21T08:30:00Z, or "
+	      "2026-11-21\n"
+	      "                       for its first second in UTC; default: now\n"
 	      "      --depth N        intermediates allowed; default: 4\n"
 	      "      --purpose NAME   clientAuth, any, or an OID; default: clientAuth\n"
 	      "      --profile NAME   legacy, medium or high; default: medium\n"
@@ -101,13 +104,54 @@ static bool parse_profile(enum profile *out, const char *text)
 	return false;
 }
 
+/* RFC 3339 5.6, time-offset: how far its clocks are ahead of UTC. */
+static bool read_offset(const char *text, int64_t *out_s)
+{
+	static const char shape[] = "+dd:dd";
+	bool shaped = strlen(text) == sizeof(shape) - 1 && (*text == '+' || *text == '-');
+	for (size_t i = 1; shaped && i < sizeof(shape) - 1; i++) {
+		shaped = shape[i] == 'd' ? isdigit((unsigned char)text[i]) : text[i] == shape[i];
+	}
+	if (!shaped) {
+		*out_s = 0;
+		return strcasecmp(text, "Z") == 0;
+	}
+	int hours = (text[1] - '0') * 10 + text[2] - '0';
+	int minutes = (text[4] - '0') * 10 + text[5] - '0';
+	*out_s = (*text == '-' ? -60 : 60) * (hours * 60 + minutes);
+	return hours < 24 && minutes < 60;
+}
+
+/* RFC 3339 5.6, date-time. Of a fraction nothing is kept, as of a live client's moment. */
+static bool read_time(const char *text, int64_t *out_s)
+{
+	char utc[] = "2026-11-21T08:30:00Z";
+	const size_t len = sizeof(utc) - 2; /* without its zone */
+	int64_t ahead_s;
+	if (strlen(text) <= len) {
+		return false;
+	}
+	memcpy(utc, text, len);
+	utc[10] = utc[10] == 't' ? 'T' : utc[10];
+	const char *rest = text + len;
+	if (rest[0] == '.' && isdigit((unsigned char)rest[1])) {
+		rest += 1 + strspn(rest + 1, "0123456789");
+	}
+	if (!value_date(utc, out_s) || !read_offset(rest, &ahead_s)) {
+		return false;
+	}
+	*out_s -= ahead_s;
+	return true;
+}
+
 static bool parse_time(int64_t *out, const char *text)
 {
-	if (value_date(text, out)) {
+	if (value_date(text, out) || read_time(text, out)) {
 		return true;
 	}
 	fprintf(stderr,
-	        "tlscribe classify: --time wants 2026-11-21 or 2026-11-21T08:30:00Z, not \"%s\"\n",
+	        "tlscribe classify: --time wants 2026-11-21, 2026-11-21T08:30:00Z or "
+	        "2026-11-21T09:30:00+01:00, not \"%s\"\n",
 	        text);
 	return false;
 }
