@@ -8,6 +8,8 @@
 #include "peer/der.h"
 #include "peer/text.h"
 
+#define RDN_AVAS_MAX 16 /* an RDN of more is not compared with a subtree */
+
 /* 2.5.4.n, by the last octet of the OID. */
 static const struct {
 	uint8_t last;
@@ -270,14 +272,25 @@ static enum name_match compare_values(const struct ava *a, const struct ava *b)
 	return ascii || result == NAME_WITHIN ? result : NAME_UNDECIDED;
 }
 
+static size_t count_avas(struct slice rdn)
+{
+	size_t count = 0;
+	struct ava ava;
+	while (rdn.len > 0 && name_next_ava(&rdn, &ava)) {
+		count++;
+	}
+	return count;
+}
+
 /* Two RDNs: the same attributes, in any order. */
 static enum name_match compare_rdns(struct slice name, struct slice base)
 {
-	size_t name_count = 0;
-	size_t base_count = 0;
 	struct ava ava;
-	for (struct slice rest = name; rest.len > 0 && name_next_ava(&rest, &ava);) {
-		name_count++;
+	size_t name_count = count_avas(name);
+	size_t base_count = count_avas(base);
+	/* Each of one is compared with each of the other: work that a stranger would choose. */
+	if (name_count > RDN_AVAS_MAX || base_count > RDN_AVAS_MAX) {
+		return NAME_UNDECIDED;
 	}
 	enum name_match result = NAME_WITHIN;
 	for (struct slice rest = base; rest.len > 0;) {
@@ -285,7 +298,6 @@ static enum name_match compare_rdns(struct slice name, struct slice base)
 		if (!name_next_ava(&rest, &wanted)) {
 			return NAME_UNDECIDED;
 		}
-		base_count++;
 		enum name_match best = NAME_OUTSIDE;
 		for (struct slice in = name;
 		     in.len > 0 && name_next_ava(&in, &ava) && best != NAME_WITHIN;) {

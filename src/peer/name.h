@@ -41,7 +41,7 @@ enum name_match { NAME_OUTSIDE, NAME_WITHIN, NAME_UNDECIDED };
 
 /* Is `name` within `base`? Both are contents of well-formed Names. Letter case and runs of
  * spaces do not count. Undecided: strings that differ in other than ASCII characters or in how
- * they are encoded, which we cannot fold. */
+ * they are encoded, which we cannot fold; RDNs of more than 16 attributes, which are not compared. */
 enum name_match name_within(struct slice name, struct slice base);
 /* Calls `use` for every emailAddress attribute (PKCS #9); stops and returns false once it does. */
 bool name_each_email(struct slice content, bool (*use)(void *context, struct slice email),

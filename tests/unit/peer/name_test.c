@@ -292,6 +292,27 @@ static void a_malformed_name_of_the_leaf_is_a_finding_and_one_of_a_ca_is_none(vo
 	trust_free(&trust);
 }
 
+/* An RDN of `count` attributes, "a" and the letters behind it, from the last one if `reversed`; its Name's content. */
+static struct slice many(size_t count, bool reversed)
+{
+	struct slice set = SLICE("");
+	for (size_t i = 0; i < count; i++) {
+		uint8_t letter = (uint8_t)('a' + (reversed ? count - 1 - i : i));
+		set = pki_join(set, attribute(COMMON_NAME, DER_UTF8_STRING, slice_of(&letter, 1)));
+	}
+	return pki_tlv(DER_SET, set);
+}
+
+/* Each attribute is compared with each: a stranger's two long ones would stall a worker. */
+static void sets_of_many_attributes_are_not_compared(void)
+{
+	CU_ASSERT_EQUAL(name_within(many(16, false), many(16, true)), NAME_WITHIN);
+	CU_ASSERT_EQUAL(name_within(many(16, false), many(15, true)), NAME_OUTSIDE);
+	CU_ASSERT_EQUAL(name_within(many(17, false), many(17, false)), NAME_UNDECIDED);
+	CU_ASSERT_EQUAL(name_within(many(17, false), many(1, false)), NAME_UNDECIDED);
+	CU_ASSERT_EQUAL(name_within(many(1, false), many(17, false)), NAME_UNDECIDED);
+}
+
 static const struct unit_test tests[] = {
 	{"case, spaces and string types make no other name",
          case_spaces_and_string_types_make_no_other_name},
@@ -305,6 +326,7 @@ static const struct unit_test tests[] = {
 	{"of the issuer only NUL and controls count", of_the_issuer_only_nul_and_controls_count},
 	{"a malformed name of the leaf is a finding, and one of a CA is none",
          a_malformed_name_of_the_leaf_is_a_finding_and_one_of_a_ca_is_none},
+	{"sets of many attributes are not compared", sets_of_many_attributes_are_not_compared},
 };
 
 int main(void)
