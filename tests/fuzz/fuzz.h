@@ -14,6 +14,9 @@
 
 /* Returns 0. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+/* Of targets that know how their inputs are made: changes one where it lies, at most to max_size bytes, and returns the new
+ * size. The same seed makes the same of it. */
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed);
 
 /* A copy of exactly its size, so that AddressSanitizer sees whoever reads beyond. */
 static inline uint8_t *fuzz_copy(const uint8_t *data, size_t size)

@@ -410,7 +410,7 @@ struct verdict *pki_judge_certs(const struct trust *trust, const struct pki_cert
 
 struct slice pki_tlv(uint8_t tag, struct slice content)
 {
-	uint8_t head[4] = {tag};
+	uint8_t head[5] = {tag};
 	size_t head_len = 2;
 	if (content.len < 0x80) {
 		head[1] = (uint8_t)content.len;
@@ -418,11 +418,17 @@ struct slice pki_tlv(uint8_t tag, struct slice content)
 		head[1] = 0x81;
 		head[2] = (uint8_t)content.len;
 		head_len = 3;
-	} else {
+	} else if (content.len < 0x10000) {
 		head[1] = 0x82;
 		head[2] = (uint8_t)(content.len >> 8);
 		head[3] = (uint8_t)content.len;
 		head_len = 4;
+	} else {
+		head[1] = 0x83;
+		head[2] = (uint8_t)(content.len >> 16);
+		head[3] = (uint8_t)(content.len >> 8);
+		head[4] = (uint8_t)content.len;
+		head_len = 5;
 	}
 	return pki_join(slice_of(head, head_len), content);
 }
