@@ -325,7 +325,7 @@ static bool check_email(void *context, struct slice email)
 	return c->violation == NULL;
 }
 
-static const char *check_subject(struct check *check, const struct cert_x509 *cert, bool has_email)
+static const char *check_subject(struct check *check, const struct cert_x509 *cert)
 {
 	struct slice whole = cert->subject;
 	struct slice rdns;
@@ -333,10 +333,11 @@ static const char *check_subject(struct check *check, const struct cert_x509 *ce
 		return NULL;
 	}
 	const char *violation = check_name(check, FORM_DIRECTORY, rdns);
-	if (violation != NULL || has_email) {
+	if (violation != NULL) {
 		return violation;
 	}
-	/* RFC 5280 4.2.1.10: without a rfc822Name the addresses in the subject count */
+	/* RFC 5280 4.2.1.10: without a rfc822Name the addresses in the subject count. With one, too: whoever reads the
+	 * subject knows nothing of the other one. */
 	struct email_check emails = {check, NULL};
 	name_each_email(rdns, check_email, &emails);
 	return emails.violation;
@@ -375,14 +376,12 @@ const char *constraints_check(const struct cert *issuer, const struct cert *cert
 	    !well_formed(&check, issuer->x509->excluded)) {
 		return "name constraints that cannot be read";
 	}
-	bool has_email = false;
 	for (struct slice in = cert->x509->names; in.len > 0;) {
 		uint8_t form;
 		struct slice name;
 		if (!der_any(&in, &form, &name, NULL)) {
 			return "names that cannot be read";
 		}
-		has_email = has_email || form == FORM_EMAIL;
 		struct slice rdns = name;
 		/* [4] is explicit: the Name stands inside. */
 		if (form == FORM_DIRECTORY &&
@@ -394,5 +393,5 @@ const char *constraints_check(const struct cert *issuer, const struct cert *cert
 			return violation;
 		}
 	}
-	return check_subject(&check, cert->x509, has_email);
+	return check_subject(&check, cert->x509);
 }

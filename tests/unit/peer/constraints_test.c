@@ -243,7 +243,7 @@ static void forms_bind_only_names_of_their_form(void)
 	CU_ASSERT_FALSE(violated(PERMITTED, OTHER, other, DNS, host));
 }
 
-static void addresses_in_the_subject_count_where_no_other_is_named(void)
+static void addresses_in_the_subject_count_whatever_others_are_named(void)
 {
 	struct cert_x509 issuer_facts = {.has_constraints = true};
 	struct cert_x509 facts = {0};
@@ -256,6 +256,8 @@ static void addresses_in_the_subject_count_where_no_other_is_named(void)
 	facts.subject = pki_tlv(DER_SEQUENCE, pki_tlv(DER_SET, pki_tlv(DER_SEQUENCE, ava)));
 	CU_ASSERT_PTR_NOT_NULL(constraints_check(&issuer, &cert, &comparisons));
 	facts.names = pki_tlv(EMAIL, SLICE("a@example.org"));
+	CU_ASSERT_PTR_NOT_NULL(constraints_check(&issuer, &cert, &comparisons));
+	facts.subject = SLICE("\x30\x00");
 	CU_ASSERT_PTR_NULL(constraints_check(&issuer, &cert, &comparisons));
 }
 
@@ -319,8 +321,8 @@ static const struct unit_test tests[] = {
 	{"directory names are compared by their first RDNs",
          directory_names_are_compared_by_their_first_rdns},
 	{"forms bind only names of their form", forms_bind_only_names_of_their_form},
-	{"addresses in the subject count where no other is named",
-         addresses_in_the_subject_count_where_no_other_is_named},
+	{"addresses in the subject count whatever others are named",
+         addresses_in_the_subject_count_whatever_others_are_named},
 	{"minimum and maximum are refused", minimum_and_maximum_are_refused},
 	{"comparisons run out", comparisons_run_out},
 	{"long names and subtrees cost more", long_names_and_subtrees_cost_more},
