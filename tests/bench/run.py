@@ -349,19 +349,26 @@ def version_of(argv):
     return (done.stdout + done.stderr).splitlines()[0].strip()
 
 
-def context(options):
+def machine():
     cpu = next((line.split(":", 1)[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
                 if line.startswith("model name")), platform.machine())
+    return f"{datetime.date.today().isoformat()}, {os.cpu_count()} cores of {cpu}, Linux {platform.release()}"
+
+
+def disturbed(load):
+    return [] if load < 0.5 else [
+        f"Other programs were running (load average {load:.1f} at the start): rates and latencies are too low and too high."]
+
+
+def context(options):
     versions = [version_of(["haproxy", "-v"]), version_of(["nginx", "-v"])]
     if not options.peers_only:
         versions.append(version_of([str(options.tlscribe), "--version"]))
     return [
-        f"{datetime.date.today().isoformat()}, {os.cpu_count()} cores of {cpu}, Linux {platform.release()}; "
-        f"{'; '.join(versions)}.",
+        f"{machine()}; {'; '.join(versions)}.",
         f"{options.rounds} alternating rounds of {options.seconds:g} s, {options.in_flight} connections in flight, "
         f"{options.certificates} client certificate(s), {options.hold} idle connections; medians of the rounds.",
-    ] + ([] if options.load < 0.5 else [
-        f"Other programs were running (load average {options.load:.1f} at the start): rates and latencies are too low and too high."])
+    ] + disturbed(options.load)
 
 
 def write(lines):
