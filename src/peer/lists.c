@@ -11,7 +11,6 @@
 #include "peer/anchors.h"
 #include "peer/crl_store.h"
 #include "peer/lists_judge.h"
-#include "peer/name.h"
 
 #define LISTS_VERSION "tlscribe lists 1"
 #define PATH_BYTES_MAX 8192
@@ -73,38 +72,6 @@ static int add_file(struct build *b, struct lists_file row)
 
 /* --- CRLs --- */
 
-/* Is there a CA of this name, and did it sign the CRL? */
-struct signer {
-	bool named;
-	bool signs;
-};
-
-static int find_signer(struct build *b, const struct crl *crl, struct signer *out)
-{
-	struct arena arena = {0};
-	struct slice name;
-	const struct anchor *const *row;
-	*out = (struct signer){0};
-	if (name_fold(&arena, &name, crl_info(crl)->issuer_der) != E_OK) {
-		arena_release(&arena);
-		return E_NOMEM;
-	}
-	size_t n = trust_find(b->trust, name, &row);
-	for (size_t i = 0; i < n && !out->signs; i++) {
-		out->named = true;
-		out->signs = crl_is_signed_by(crl, &row[i]->cert);
-	}
-	for (size_t i = 0; i < b->trust->issuers.count && !out->signs; i++) {
-		const struct cert *issuer = &b->trust->issuers.items[i].cert;
-		if (slice_equal(issuer->x509->subject_folded, name)) {
-			out->named = true;
-			out->signs = crl_is_signed_by(crl, issuer);
-		}
-	}
-	arena_release(&arena);
-	return E_OK;
-}
-
 static void warn_about(struct build *b, const struct crl *crl)
 {
 	const struct crl_info *info = crl_info(crl);
@@ -120,16 +87,12 @@ static void warn_about(struct build *b, const struct crl *crl)
 		          "CRL %s: that of %s is not current before its thisUpdate, %.19sZ",
 		          b->path, info->issuer, when);
 	}
-	struct signer signer;
-	if (find_signer(b, crl, &signer) != E_OK) {
-		fail(b, E_NOMEM);
-		return;
-	}
-	if (signer.named && !signer.signs) {
+	enum crl_signer signer = trust_crl_signer(b->trust, crl);
+	if (signer == CRL_SIGNER_FALSE) {
 		diag_warn(b->diag, b->file, b->at,
 		          "CRL %s: has the name of the CA %s, but that one's key did not sign it",
 		          b->path, info->issuer);
-	} else if (!signer.named && b->trust->max_depth == 0) {
+	} else if (signer == CRL_SIGNER_UNKNOWN && b->trust->max_depth == 0) {
 		/* With intermediates it may be the CRL of one that clients send. */
 		diag_warn(b->diag, b->file, b->at,
 		          "CRL %s: no CA of this service is called %s, and max_depth is 0", b->path,

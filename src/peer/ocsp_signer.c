@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "peer/cert.h"
 #include "peer/der.h"
+#include "peer/name.h"
 #include "peer/ocsp_cert.h"
 #include "peer/signature.h"
 
@@ -19,14 +20,27 @@ struct check {
 	const char **why;
 };
 
+/* RFC 5280 7.1: written in another way it is the same. Of several certificates of its issuer, which write the name each in its own way, the client
+ * chooses which one it sends. */
+static int match_name(struct slice a, struct slice b, bool *matches)
+{
+	struct arena arena = {0};
+	struct slice left;
+	struct slice right;
+	int err = name_fold(&arena, &left, a);
+	err = err != E_OK ? err : name_fold(&arena, &right, b);
+	*matches = err == E_OK && slice_equal(left, right);
+	arena_release(&arena);
+	return err;
+}
+
 /* Is it the one that the answer names (RFC 6960 4.2.1, ResponderID)? `key`: octets of the
  * subjectPublicKey. */
 static int match_responder(const struct ocsp_signed *answer, struct slice subject, struct slice key,
                            bool *matches)
 {
 	if (!answer->by_key) {
-		*matches = slice_equal(answer->responder, subject);
-		return E_OK;
+		return match_name(answer->responder, subject, matches);
 	}
 	uint8_t hash[OCSP_HASH_BYTES_MAX];
 	size_t len = ocsp_hash(OCSP_SHA1, key, hash);

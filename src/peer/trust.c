@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "peer/anchors.h"
+#include "peer/crl.h"
 #include "peer/der.h"
 
 /* Changes with every change of the judge that can change a verdict. */
@@ -424,4 +425,28 @@ bool trust_is_issuer(const struct trust *trust, const struct cert *cert)
 		}
 	}
 	return false;
+}
+
+enum crl_signer trust_crl_signer(const struct trust *trust, const struct crl *crl)
+{
+	struct slice name = crl_info(crl)->issuer_folded;
+	const struct anchor *const *row;
+	size_t n = trust_find(trust, name, &row);
+	bool named = n > 0;
+	for (size_t i = 0; i < n; i++) {
+		if (crl_is_by_key_of(crl, &row[i]->cert)) {
+			return CRL_SIGNER_TRUE;
+		}
+	}
+	for (size_t i = 0; i < trust->issuers.count; i++) {
+		const struct cert *issuer = &trust->issuers.items[i].cert;
+		if (!slice_equal(issuer->x509->subject_folded, name)) {
+			continue;
+		}
+		if (crl_is_by_key_of(crl, issuer)) {
+			return CRL_SIGNER_TRUE;
+		}
+		named = true;
+	}
+	return named ? CRL_SIGNER_FALSE : CRL_SIGNER_UNKNOWN;
 }

@@ -22,6 +22,7 @@
 #include "peer/chain.h"
 #include "peer/verdict.h"
 
+struct crl;
 struct trust;
 
 /* Reads client.ca and client.issuers, and compiles purpose, profile, max_depth and, of `limits`, the work that a chain may
@@ -63,3 +64,12 @@ struct trust_anchor {
  * pinned), and for servers with `verify: none`. */
 size_t trust_anchor_count(const struct trust *trust);
 const struct trust_anchor *trust_anchor_at(const struct trust *trust, size_t i);
+
+/* Whose CRL it is, by the CAs that the operator named: anchors and issuers of this trust. */
+enum crl_signer {
+	CRL_SIGNER_UNKNOWN, /* none of them has its issuer's name (RFC 5280 7.1): an intermediate's, maybe */
+	CRL_SIGNER_FALSE, /* they have the name, and none of their keys signed it */
+	CRL_SIGNER_TRUE,
+};
+/* Thread: any; one signature check for each CA of that name. */
+enum crl_signer trust_crl_signer(const struct trust *trust, const struct crl *crl);

@@ -52,17 +52,26 @@ static void free_source(struct source *source)
 	free(source);
 }
 
-static void fetch(struct source *source)
+/* The date of what is there, to ask only for what is newer; 0: asks for all of it. */
+static int64_t modified_since(const struct source *source)
 {
-	struct crl_fetch *c = source->owner;
-	const char *path = (const char *)source->path.data;
 	struct stat st;
 	bool stale = source->facts.next_update_s != 0 &&
 	             source->facts.next_update_s <= clock_wall_us() / 1000000;
-	bool conditional = !source->whole && !stale && stat(path, &st) == 0 && st.st_mtime > 0;
+	if (source->whole || stale || stat((const char *)source->path.data, &st) == -1) {
+		return 0;
+	}
+	/* What an earlier life left was settled if it was old when it was written. */
+	bool settled = source->settled || st.st_ctime - st.st_mtime > CRL_FETCH_SETTLED_S;
+	return settled && st.st_mtime > 0 ? (int64_t)st.st_mtime : 0;
+}
+
+static void fetch(struct source *source)
+{
+	struct crl_fetch *c = source->owner;
 	source->fetch = (struct fetch){
 		.url = source->url,
-		.if_modified_since_s = conditional ? (int64_t)st.st_mtime : 0,
+		.if_modified_since_s = modified_since(source),
 		.timeout_ms = source->timeout_ms,
 		.max_bytes = source->max_bytes,
 		.done = on_fetched,

@@ -72,6 +72,16 @@ static void look(struct source *source)
 	}
 }
 
+/* Was what came with a 200 modified long enough ago to be asked for by that date? */
+static bool is_settled(const struct source *source)
+{
+	int64_t modified_s = source->fetch.last_modified_s;
+	if (modified_s == 0) {
+		modified_s = source->facts.this_update_s;
+	}
+	return source->error[0] == '\0' && modified_s < now_s() - CRL_FETCH_SETTLED_S;
+}
+
 void source_evaluate(struct source *source)
 {
 	const struct fetch *fetch = &source->fetch;
@@ -84,6 +94,7 @@ void source_evaluate(struct source *source)
 		              now_s(), signed_well, source, &source->facts, &source->changed,
 		              source->error);
 		source->looked = true;
+		source->settled = is_settled(source);
 	} else if (fetch->status != 304 || fetch->if_modified_since_s == 0) {
 		snprintf(source->error, sizeof(source->error),
 		         "the server answered with status %ld", fetch->status);

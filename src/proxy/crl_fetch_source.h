@@ -14,6 +14,9 @@
 #include "proxy/crl_fetch_file.h"
 
 #define CRL_FETCH_SENTENCE_LEN 512
+/* RFC 9110 8.8.2.2: what was modified in the very second in which it was fetched may be modified once more, and Last-Modified stay.
+ * Until it is so old, with room for clocks that differ, the next fetch is unconditional. */
+#define CRL_FETCH_SETTLED_S 60
 
 struct crl_fetch;
 struct snapshot;
@@ -41,6 +44,7 @@ struct source {
 	struct snapshot *whose; /* a reference while it is running: for its trust */
 	struct crl_facts facts; /* of what is there */
 	bool looked;            /* `facts` are known */
+	bool settled;           /* what is there was no longer new when it came */
 	bool changed;
 	char error[CRL_FETCH_ERROR_LEN]; /* "": it went well */
 };

@@ -49,6 +49,21 @@ static bool wants_answer(const struct handshake *hs, const struct judge *judge, 
 	return issuer->len > 0;
 }
 
+/* `hs` was let in by all else. */
+static void take_answer(struct handshake *hs, const struct judge *judge,
+                        const struct ocsp_answer *answer, const char *why)
+{
+	struct verdict *verdict = NULL;
+	bool hard = judge->service->config->client.ocsp.mode == REVOCATION_HARD;
+	if (ocsp_verdict(&verdict, hs->verdict, answer, hard, why, now_s()) != E_OK) {
+		judge_end(hs, CLASS_INTERNAL_ERROR, "out of memory");
+		return;
+	}
+	verdict_unref(&hs->verdict);
+	hs->verdict = verdict;
+	policy_decide(hs, judge->policy, now_s());
+}
+
 enum judge_step judge_presented(struct handshake *hs, const struct judge *judge)
 {
 	if (hs->presented && !look_up(hs, judge)) {
@@ -67,7 +82,10 @@ enum judge_step judge_presented(struct handshake *hs, const struct judge *judge)
 	if (err == E_AGAIN) {
 		return JUDGE_WAITS;
 	}
-	judge_answer(hs, judge, err == E_OK ? &answer : NULL, why);
+	if (err == E_LIMIT && judge->patient) {
+		return JUDGE_LATER;
+	}
+	take_answer(hs, judge, err == E_OK ? &answer : NULL, why);
 	return JUDGE_DECIDED;
 }
 
@@ -75,19 +93,15 @@ void judge_answer(struct handshake *hs, const struct judge *judge, const struct 
                   const char *why)
 {
 	enum revocation_mode mode = judge->service->config->client.ocsp.mode;
-	/* The policy, and so the verdict without it, may have changed since it was asked for. */
-	if (hs->verdict == NULL || !lets_in(hs) || mode == REVOCATION_OFF) {
-		return;
-	}
-	struct verdict *verdict = NULL;
-	bool hard = mode == REVOCATION_HARD;
-	if (ocsp_verdict(&verdict, hs->verdict, answer, hard, why, now_s()) != E_OK) {
-		judge_end(hs, CLASS_INTERNAL_ERROR, "out of memory");
-		return;
-	}
+	struct judge silent = *judge;
+	int64_t before_us = hs->verify_us;
+	silent.desk = NULL;
 	verdict_unref(&hs->verdict);
-	hs->verdict = verdict;
-	policy_decide(hs, judge->policy, now_s());
+	judge_presented(hs, &silent);
+	hs->verify_us += before_us;
+	if (hs->verdict != NULL && lets_in(hs) && mode != REVOCATION_OFF) {
+		take_answer(hs, judge, answer, why);
+	}
 }
 
 enum judge_step judge_complete(struct handshake *hs, const struct judge *judge,

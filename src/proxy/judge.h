@@ -23,11 +23,13 @@ struct judge {
 	struct peer_cache *cache;
 	struct status_desk *desk;   /* asks for OCSP answers; NULL: nobody does */
 	struct status_query *query; /* with `desk`: waits for one */
+	bool patient; /* JUDGE_LATER rather than without an answer because too many are asked for already */
 };
 
 enum judge_step {
 	JUDGE_DECIDED,
-	JUDGE_WAITS /* the query's `answered` will be called: then judge_answer() */
+	JUDGE_WAITS, /* the query's `answered` will be called: then judge_answer() */
+	JUDGE_LATER  /* nothing was decided: judge again in a while */
 };
 
 struct judged {
@@ -39,7 +41,8 @@ struct judged {
 
 /* Possession is proven: judges hs->chain, if there is one, and decides. Whom that lets in is asked about where the service wants an OCSP answer. */
 enum judge_step judge_presented(struct handshake *hs, const struct judge *judge);
-/* The answer is there, or none is to be had (NULL, and why): decides. `judge` is as of now. */
+/* The answer that was waited for is there, or none is to be had (NULL, and why): judges and decides as of now, as dates, lists and the policy may have
+ * changed meanwhile. Nobody is asked. */
 void judge_answer(struct handshake *hs, const struct judge *judge, const struct ocsp_answer *answer,
                   const char *why);
 /* The handshake is complete: judge what was presented, decide. On a resumed session to a server that is the chain of the

@@ -14,7 +14,10 @@
 
 #define LOOK_S 1.0     /* a date that passed is seen within this time */
 #define ASK_AGAIN_S 60 /* a responder that had no answer */
-#define TURN 128       /* connections in one go: others have a turn, too */
+#define ASK_LATER_S 1  /* too many questions were open */
+/* In one go, as others have a turn, too: so many connections, or so much time, as a fresh verdict can take a millisecond. */
+#define TURN 128
+#define TURN_NS 2000000
 
 static int64_t now_s(void)
 {
@@ -33,12 +36,14 @@ static void narrow(struct shard *s, const struct live *live)
 	}
 }
 
-/* No responder had a word about it when it was asked. */
+/* No responder had a word about it when it was asked, or none that says anything. A CRL may have had. */
 static bool is_unanswered(const struct handshake *hs, const struct service *service)
 {
 	const struct revocation *revocation = &hs->verdict->revocation;
-	return service->config->client.ocsp.mode != REVOCATION_OFF && revocation->checked &&
-	       revocation->source == REVOCATION_SOURCE_NONE;
+	return service->config->client.ocsp.mode != REVOCATION_OFF &&
+	       hs->decision != DECISION_QUARANTINE && hs->verdict->path_count > 1 &&
+	       (revocation->source != REVOCATION_SOURCE_OCSP ||
+	        revocation->status == REVOCATION_UNKNOWN);
 }
 
 static void hold(struct conn *c, const struct handshake *hs, const struct service *service,
@@ -47,7 +52,9 @@ static void hold(struct conn *c, const struct handshake *hs, const struct servic
 	struct live *live = &c->live;
 	live->holds_from_s = INT64_MIN;
 	live->holds_until_s = INT64_MAX;
-	if (hs->verdict != NULL) {
+	if (live->behind) {
+		live->holds_until_s = INT64_MIN;
+	} else if (hs->verdict != NULL) {
 		live->holds_from_s = hs->verdict->holds_from_s;
 		live->holds_until_s = hs->verdict->holds_until_s;
 		if (service->tolerate != NULL) {
@@ -69,6 +76,8 @@ void live_begin(struct conn *c, const struct handshake *hs)
 	live->verified = hs->verified;
 	live->requested = hs->requested;
 	live->version = hs->tls.version;
+	/* The sweep for the new policy passes handshakes by: this one was judged by the one of before. */
+	live->behind = !snapshot_same_plan(c->snapshot, c->shard->snapshot);
 	hold(c, hs, c->service, now_s());
 }
 
@@ -133,7 +142,9 @@ static void end_live(struct conn *c, const struct handshake *hs, const struct se
 		.at_us = clock_wall_us(),
 		.now = hs,
 		.before = c->live.decision,
-		.cause = service == NULL ? "removed" : s->sweep.cause,
+		.cause = service == NULL  ? "removed"
+	                 : c->live.behind ? "policy"
+	                                  : s->sweep.cause,
 		.closed = service == NULL || service->config->client.on_change == ON_CHANGE_CLOSE,
 	};
 	id_next(&s->ids, revoked.id);
@@ -180,6 +191,7 @@ static void settle(struct conn *c, struct handshake *hs, const struct service *s
 		c->live.holds_until_s = INT64_MAX;
 		end_live(c, hs, service);
 	} else {
+		c->live.told = c->live.behind = false;
 		hold(c, hs, service, now_s());
 		adopt(c);
 	}
@@ -195,24 +207,40 @@ static bool is_untouched(const struct conn *c)
 	              lists_id(snapshot_lists(policy, c->service)), 32) == 0;
 }
 
+/* Nobody whose handshake is still going on: that is judged when it is over. */
+static bool is_live(const struct conn *c)
+{
+	return c->recorded && c->allowed && c->state != CONN_REFUSED;
+}
+
 static void judge_again(struct conn *c);
 
 static void on_status(void *owner, const struct ocsp_answer *answer, const char *why)
 {
 	struct conn *c = owner;
-	const struct service *service = find_service(c->shard->snapshot, c->service->event.name);
 	struct handshake hs;
-	if (service == NULL) {
-		judge_again(c);
+	if (!is_live(c)) {
+		return; /* it is being refused, or ends, for another reason */
+	}
+	if (c->live.asked_epoch != snapshot_epoch(c->shard->snapshot)) {
+		judge_again(
+			c); /* who is asked, and how, may be another matter now; if not, the answer is kept */
 		return;
 	}
+	const struct service *service = find_service(c->shard->snapshot, c->service->event.name);
 	describe(c, service, &hs);
 	struct judge judge = conn_judge(c, service, c->shard->snapshot);
-	/* The chain is judged as of now, too: the policy may have changed while the answer was on its way. */
-	judge.desk = NULL;
-	judge_presented(&hs, &judge);
 	judge_answer(&hs, &judge, answer, why);
 	settle(c, &hs, service);
+}
+
+/* It stays due. */
+static void put_off(struct conn *c, int64_t at_s)
+{
+	struct live_sweep *sweep = &c->shard->sweep;
+	if (at_s + ASK_LATER_S < sweep->until_s) {
+		sweep->until_s = at_s + ASK_LATER_S;
+	}
 }
 
 static void judge_again(struct conn *c)
@@ -229,21 +257,30 @@ static void judge_again(struct conn *c)
 		return;
 	}
 	struct judge judge = conn_judge(c, service, c->shard->snapshot);
+	judge.patient = true;
 	c->status.answered = on_status;
 	c->status.owner = c;
-	if (judge_presented(&hs, &judge) == JUDGE_WAITS) {
-		verdict_unref(&hs.verdict);
-		return; /* on_status() goes on */
+	c->live.asked_epoch = snapshot_epoch(c->shard->snapshot);
+	switch (judge_presented(&hs, &judge)) {
+	case JUDGE_DECIDED:
+		settle(c, &hs, service);
+		return;
+	case JUDGE_WAITS: /* on_status() goes on */
+		break;
+	case JUDGE_LATER:
+		put_off(c, now_s());
+		break;
 	}
-	settle(c, &hs, service);
+	verdict_unref(&hs.verdict);
 }
 
 /* --- who is looked at, and when --- */
 
-/* Nobody whose handshake is still going on: that is judged by the policy in force when it is over. */
-static bool is_live(const struct conn *c)
+/* Of those who were told that a log is all that comes of it: is that so still? */
+static bool is_done_with(const struct conn *c)
 {
-	return c->recorded && c->allowed && c->state != CONN_REFUSED && !c->live.told;
+	const struct service *service = find_service(c->shard->snapshot, c->service->event.name);
+	return c->live.told && service != NULL && service->config->client.on_change == ON_CHANGE_LOG;
 }
 
 static bool is_due(const struct conn *c, int64_t at_s)
@@ -251,35 +288,10 @@ static bool is_due(const struct conn *c, int64_t at_s)
 	return !is_untouched(c) || at_s < c->live.holds_from_s || at_s >= c->live.holds_until_s;
 }
 
-static void on_slice(struct ev_loop *loop, struct ev_timer *timer, int events)
+static void begin_sweep(struct shard *s, const char *cause)
 {
-	(void)events;
-	struct shard *s = timer->data;
-	int64_t at_s = now_s();
-	for (unsigned n = 0; n < TURN && s->sweep.next != NULL; n++) {
-		struct conn *c = s->sweep.next;
-		s->sweep.next = c->next;
-		if (!is_live(c)) {
-			continue;
-		}
-		if (is_due(c, at_s)) {
-			judge_again(c); /* frees c at most */
-		} else {
-			narrow(s, &c->live);
-			adopt(c);
-		}
-	}
-	if (s->sweep.next == NULL) {
-		ev_timer_stop(loop, timer);
-	}
-}
-
-static void sweep(struct shard *s, const char *cause)
-{
-	/* A sweep for a date that is still going on becomes one for everybody, never the other way round. */
-	if (s->sweep.next == NULL || strcmp(cause, "date") != 0) {
-		s->sweep.cause = cause;
-	}
+	s->sweep.cause = cause;
+	s->sweep.again = NULL;
 	s->sweep.from_s = INT64_MIN;
 	s->sweep.until_s = INT64_MAX;
 	s->sweep.next = s->conns;
@@ -290,9 +302,55 @@ static void sweep(struct shard *s, const char *cause)
 	}
 }
 
+/* Frees c at most. */
+static void look_at(struct conn *c, int64_t at_s)
+{
+	if (!is_live(c)) {
+		return;
+	}
+	if (!is_done_with(c) && is_due(c, at_s)) {
+		judge_again(c);
+		return;
+	}
+	narrow(c->shard, &c->live);
+	adopt(c);
+}
+
+static void on_slice(struct ev_loop *loop, struct ev_timer *timer, int events)
+{
+	(void)events;
+	struct shard *s = timer->data;
+	int64_t at_s = now_s();
+	uint64_t end_ns = clock_mono_ns() + TURN_NS;
+	for (unsigned n = 0; n < TURN && s->sweep.next != NULL && clock_mono_ns() < end_ns; n++) {
+		struct conn *c = s->sweep.next;
+		s->sweep.next = c->next;
+		look_at(c, at_s);
+	}
+	if (s->sweep.next != NULL) {
+		return;
+	}
+	if (s->sweep.again != NULL) {
+		begin_sweep(s, s->sweep.again);
+	} else {
+		ev_timer_stop(loop, timer);
+	}
+}
+
 void live_policy_changed(struct shard *s, const char *cause)
 {
-	sweep(s, cause);
+	struct live_sweep *sweep = &s->sweep;
+	if (sweep->next == NULL) {
+		begin_sweep(s, cause);
+		return;
+	}
+	/* Whom it still comes to is judged by what is new already. */
+	if (strcmp(sweep->cause, "date") == 0) {
+		sweep->cause = cause;
+	}
+	if (sweep->again == NULL || strcmp(cause, "policy") == 0) {
+		sweep->again = cause;
+	}
 }
 
 static void on_look(struct ev_loop *loop, struct ev_timer *timer, int events)
@@ -302,7 +360,7 @@ static void on_look(struct ev_loop *loop, struct ev_timer *timer, int events)
 	struct shard *s = timer->data;
 	int64_t at_s = now_s();
 	if (s->sweep.next == NULL && (at_s < s->sweep.from_s || at_s >= s->sweep.until_s)) {
-		sweep(s, "date");
+		begin_sweep(s, "date");
 	}
 }
 

@@ -4,7 +4,8 @@
  * a handshake would be that comes now: by the service of its name in the policy in force. Whom that would deny, or would no longer
  * call verified, is revoked: a connection-revoked event, and with `on_change: close` the alert of its class and the end.
  *
- * A change of the policy looks at every connection, a slice at a time so that nobody waits for it; dates are looked at once a second.
+ * A change of the policy looks at every connection, a slice at a time so that nobody waits for it; dates are looked at once a second. What
+ * changes during a sweep makes another one of everybody, behind it: however often something changes, each connection has its turn.
  *
  * Thread: the shard's worker. */
 #pragma once
@@ -22,7 +23,9 @@ struct live {
 	enum decision decision;
 	bool verified;
 	bool requested;
-	bool told; /* on_change: log: it was said, once is enough */
+	bool told;   /* on_change: log: it was said, once is enough */
+	bool behind; /* let in by a policy that another one had replaced during the handshake */
+	uint64_t asked_epoch; /* of the policy by which an OCSP answer is waited for */
 	enum tls_version version;
 	int64_t holds_from_s; /* the decision is the same for every second in [holds_from_s, holds_until_s) */
 	int64_t holds_until_s;
@@ -30,8 +33,9 @@ struct live {
 
 /* What a shard needs for it. Zeroed, then live_start(). */
 struct live_sweep {
-	struct conn *next;       /* whom to look at next; NULL: nothing to do */
-	const char *cause;       /* of the sweep */
+	struct conn *next; /* whom to look at next; NULL: nothing to do */
+	const char *cause; /* of the sweep */
+	const char *again; /* everybody once more, for this cause, when it is through; NULL: no */
 	int64_t from_s, until_s; /* outside of it some connection's decision may change */
 };
 

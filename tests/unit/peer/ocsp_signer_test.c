@@ -83,6 +83,23 @@ static void an_issuer_signs_with_every_kind_of_key_by_name_or_by_key(void)
 	}
 }
 
+/* RFC 5280 7.1: which of its certificates is in the path is up to the client. */
+static void an_issuer_is_itself_however_its_name_is_written(void)
+{
+	const struct pki_cert *ca = ca_with(PKI_P256_A);
+	const struct pki_cert *spelled = pki_make(
+		&(struct pki_spec){.subject = "CN=ca,O=TEST", .key = PKI_P256_A, .ca = true});
+	const struct pki_cert *other = pki_make(
+		&(struct pki_spec){.subject = "CN=CB,O=Test", .key = PKI_P256_A, .ca = true});
+	const struct pki_cert *leaf = leaf_of(ca);
+	struct ocsp_pki_spec spec = {.leaf = leaf, .issuer = ca};
+	struct slice bytes = ocsp_pki_answer(&spec);
+	struct ocsp_answer answer;
+	const char *why;
+	CU_ASSERT_EQUAL(ocsp_pki_read(&answer, bytes, leaf, spelled, &why), E_OK);
+	CU_ASSERT_EQUAL(ocsp_pki_read(&answer, bytes, leaf, other, &why), E_INVALID);
+}
+
 /* RFC 6960 4.2.2.2 */
 static void a_delegate_signs_by_name_or_by_key(void)
 {
@@ -293,6 +310,8 @@ static void two_delegates_are_tried_and_no_more(void)
 static const struct unit_test tests[] = {
 	{"an issuer signs with every kind of key, by name or by key",
          an_issuer_signs_with_every_kind_of_key_by_name_or_by_key},
+	{"an issuer is itself however its name is written",
+         an_issuer_is_itself_however_its_name_is_written},
 	{"a delegate signs by name or by key", a_delegate_signs_by_name_or_by_key},
 	{"a delegate that was not sent is nobody", a_delegate_that_was_not_sent_is_nobody},
 	{"a delegate without OCSP signing is refused", a_delegate_without_ocsp_signing_is_refused},
