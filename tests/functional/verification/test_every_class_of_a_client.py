@@ -10,7 +10,8 @@ PLAIN, CRL, LISTS, ISSUERS = "plain", "crl", "lists", "issuers"
 
 
 class Case:
-    """`depth` and `code` may depend on the line: functions of its length. `offline` is False where `classify` has no such option."""
+    """`depth` and `code` may depend on the line: functions of its length. `offline` is False where `classify` has no such
+    option."""
 
     def __init__(self, name, depth=0, code=None, at=PLAIN, offline=True):
         self.name, self.depth, self.code, self.at, self.offline = name, depth, code, at, offline
@@ -58,8 +59,6 @@ CASES = {
     "revocation_stale": Case("revocation_unknown", 0, 12, at=CRL),
     "identity_malformed": Case("identity_malformed"),
 }
-# Judged against the CRLs, too.
-ALSO_BY_CRL = "good"
 # Of classes.def, what no certificate of a client is the cause of: a name asked for, and how handshakes end without one.
 NOT_OF_A_CERTIFICATE = {"wrong_name", "no_certificate", "not_requested", "not_checked"}
 
