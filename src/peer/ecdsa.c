@@ -124,7 +124,8 @@ int ecdsa_twin(uint8_t sha256[static 32], uint8_t sha1[static 20], struct slice 
 	size_t bits = 1 + der_put_len(pair);
 
 	struct buf twin;
-	buf_init(&twin, certificate.len + 16);
+	/* A short s makes a long one, and lengths of three octets. */
+	buf_init(&twin, certificate.len + ECDSA_BYTES_MAX + 16);
 	der_put_head(&twin, DER_SEQUENCE, rest.len + der_put_len(bits));
 	buf_append_slice(&twin, rest);
 	der_put_head(&twin, DER_BIT_STRING, bits);

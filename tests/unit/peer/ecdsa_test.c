@@ -228,6 +228,28 @@ static void certificates_signed_otherwise_have_no_twin(void)
 	CU_ASSERT_EQUAL(ecdsa_twin(sha256, sha1, der), E_NOT_FOUND);
 }
 
+/* Anybody can write such a one: it has to cost its sender the verdict, not the proxy its memory. */
+static void a_short_number_makes_a_long_one(void)
+{
+	uint8_t sha256[32];
+	uint8_t sha1[20];
+	for (size_t i = 0; i < CURVES; i++) {
+		const struct pki_cert *ca = ca_of(&curves[i]);
+		struct trust *trust = trust_of(ca);
+		struct parts parts = take_apart(leaf_of(ca));
+		struct slice one = SLICE("\1");
+		struct slice der = put_together(parts.rest, pair(parts.r, one));
+		struct slice twin =
+			put_together(parts.rest, pair(parts.r, other_s(&curves[i], one)));
+		uint8_t digest[32];
+		CU_ASSERT_EQUAL(ecdsa_twin(sha256, sha1, der), E_OK);
+		gnutls_hash_fast(GNUTLS_DIG_SHA256, twin.data, twin.len, digest);
+		CU_ASSERT_EQUAL(memcmp(sha256, digest, 32), 0);
+		CU_ASSERT_EQUAL(judge(trust, NULL, der), CLASS_BAD_SIGNATURE);
+		trust_free(&trust);
+	}
+}
+
 /* RFC 3279 2.2.3, X.690 8.1, 10: each of them would be one more fingerprint of the same certificate. */
 static void a_signature_that_is_no_der_is_wrong(void)
 {
@@ -274,6 +296,7 @@ static const struct unit_test tests[] = {
 	{"the other signature of the other one is the first",
          the_other_signature_of_the_other_one_is_the_first},
 	{"certificates signed otherwise have no twin", certificates_signed_otherwise_have_no_twin},
+	{"a short number makes a long one", a_short_number_makes_a_long_one},
 	{"a signature that is no DER is wrong", a_signature_that_is_no_der_is_wrong},
 };
 
