@@ -28,10 +28,11 @@ struct reader {
 	enum list_use use;
 	const char *path;
 	struct diag *diag;
-	struct slice rest; /* behind the current line */
-	unsigned line;     /* from 1 */
-	unsigned wrong;    /* lines */
-	bool keys_pinned;  /* LIST_PINNED has an spki entry */
+	struct slice rest;   /* behind the current line */
+	unsigned line;       /* from 1 */
+	unsigned wrong;      /* lines */
+	bool keys_pinned;    /* LIST_PINNED has an spki entry */
+	unsigned no_comment; /* the first line with what looks like a comment behind an issuer */
 };
 
 /* --- text --- */
@@ -187,6 +188,16 @@ static int read_spki(struct reader *r, struct slice text)
 	return keys_add(&r->list->spki, key);
 }
 
+static bool has_comment(struct slice issuer)
+{
+	for (size_t i = 1; i < issuer.len; i++) {
+		if (issuer.data[i] == '#' && is_blank(issuer.data[i - 1])) {
+			return true;
+		}
+	}
+	return false;
+}
+
 static int read_serial(struct reader *r, struct slice text)
 {
 	static const char shape[] = "a serial number is written: serial 0A1B issuer CN=Some CA";
@@ -206,6 +217,9 @@ static int read_serial(struct reader *r, struct slice text)
 	bool apart = end > 0 && is_blank(text.data[end - 1]);
 	if (digits == 0 || !apart || !take_word(&issuer, "issuer")) {
 		return wrong(r, shape);
+	}
+	if (r->no_comment == 0 && has_comment(issuer)) {
+		r->no_comment = r->line;
 	}
 	r->list->entries++;
 	return serials_add(&r->list->serials, slice_of(serial, (digits + 1) / 2), issuer);
@@ -327,6 +341,11 @@ static void finish(struct list_file *list)
 
 static void warn(const struct reader *r, const struct config_text *path, const char *file)
 {
+	if (r->no_comment != 0) {
+		diag_warn(r->diag, r->path, (struct mark){r->no_comment, 1},
+		          "behind an issuer `#` begins no comment: it is taken for a part of the "
+		          "name");
+	}
 	if (r->list->entries == 0 && r->use != LIST_DENY) {
 		diag_warn(r->diag, file, path->at, "allow list %s is empty: nobody is on it",
 		          path->text);

@@ -1,7 +1,7 @@
 /* Files that list certificates: who is allowed, who is denied.
  *
  * One entry a line; `#` begins a comment (not behind an issuer: a name may have one in it); empty lines are fine. Letter
- * case, colons and blanks between hexadecimal digits do not count, nor do case and blanks around `,` and `+` in an issuer:
+ * case, colons and blanks between hexadecimal digits do not count, nor do case and blanks around `,`, `+` and the `=` of a type in an issuer:
  *
  *     AB:CD:...                                64 digits: SHA-256 of the certificate
  *     sha256 AB:CD:...                         the same
@@ -33,7 +33,8 @@ enum list_use {
 };
 
 /* Reads one file (at most LIST_FILE_BYTES_MAX). Each wrong line is an error in `diag` with the list's own path and line; `at`
- * and `file` say where the configuration names it. Warnings: an allow list without an entry, since nobody gets in; `spki` for
+ * and `file` say where the configuration names it. Warnings: an allow list without an entry, since nobody gets in; what looks
+ * like a comment behind an issuer; `spki` for
  * LIST_PINNED, as whoever holds that key can write any name into a certificate around it. E_INVALID; E_NOMEM. */
 int list_file_read(struct list_file **out, const struct config_text *path, enum list_use use,
                    const char *file, struct diag *diag);

@@ -86,19 +86,21 @@ static bool same_issuer(struct slice a, struct slice b)
 static void canonical_issuer(struct slice *issuer, uint8_t *text)
 {
 	size_t len = 0;
-	size_t fixed = 0; /* up to here blanks are part of a value */
-	bool skip = true; /* blanks: behind a separator */
+	size_t fixed = 0;    /* up to here blanks are part of a value */
+	bool in_type = true; /* up to the `=`: none of its blanks counts */
+	bool skip = true;    /* blanks: behind a separator */
 	for (size_t i = 0; i < issuer->len; i++) {
 		uint8_t c = text[i];
-		if (c == ' ' && skip) {
+		if (c == ' ' && (skip || in_type)) {
 			continue;
 		}
-		skip = false;
+		skip = in_type && c == '=';
+		in_type = in_type && c != '=';
 		if (c == ',' || c == '+') {
 			while (len > fixed && text[len - 1] == ' ') {
 				len--;
 			}
-			skip = true;
+			in_type = true;
 		}
 		text[len++] = c;
 		if (c == '\\' && i + 1 < issuer->len) {

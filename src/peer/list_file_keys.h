@@ -29,7 +29,7 @@ void keys_release(struct keys *keys);
 
 struct serial_entry {
 	struct slice serial; /* without leading zeros, but for one byte at least */
-	struct slice issuer; /* RFC 4514 without blanks around separators */
+	struct slice issuer; /* RFC 4514 without blanks around separators and types */
 };
 
 /* Starts zeroed. */
@@ -40,7 +40,7 @@ struct serials {
 	struct arena arena;
 };
 
-/* Copies both; blanks around `,` and `+` of the issuer go. E_NOMEM. */
+/* Copies both; blanks around `,`, `+` and the `=` of a type in the issuer go. E_NOMEM. */
 int serials_add(struct serials *serials, struct slice serial, struct slice issuer);
 void serials_sort(struct serials *serials);
 /* `serial`: content of the INTEGER; `issuer` as in dn.text. Letter case does not count (RFC 5280 7.1). */

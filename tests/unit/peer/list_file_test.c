@@ -183,6 +183,7 @@ static void serial_and_issuer_are_found_however_they_are_spelt(void)
 		line("Serial ", short_serial, " Issuer CN=Intermediate,O=Test"),
 		line("serial 00:00:", hex(serial, true, ":"), " issuer CN=Intermediate,O=Test"),
 		line("serial ", hex(serial, true, " "), "  issuer   cn=intermediate , o=TEST  "),
+		line("serial ", hex(serial, true, ""), " issuer CN = Intermediate, O = Test"),
 	};
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
 		const char *what = finds(lines[i], LIST_ALLOW, leaf(), true);
@@ -215,7 +216,7 @@ static void separators_within_an_issuers_values_are_kept(void)
 	const struct slice both[] = {
 		line("serial ", hex(cert->serial, true, ""), " issuer CN=A\\, B\\+C #1\\ ,O=x = y"),
 		line("serial ", hex(cert->serial, true, ""),
-	             " issuer CN=A\\, B\\+C #1\\   , O=x = y"),
+	             " issuer CN = A\\, B\\+C #1\\   , O= x = y"),
 	};
 	CU_ASSERT_PTR_NOT_NULL(finds(both[0], LIST_DENY, cert, true));
 	CU_ASSERT_PTR_NOT_NULL(finds(both[1], LIST_DENY, cert, true));
@@ -397,6 +398,7 @@ static void operators_are_warned_of_lists_that_surprise(void)
 	struct slice key = line("spki ", base64(spki()), "");
 	warns(key, LIST_PINNED, "trusts a key");
 	warns(key, LIST_ALLOW, NULL);
+	warns(SLICE("serial 12 issuer CN=x#1"), LIST_DENY, NULL);
 }
 
 static void all_of_a_large_list_are_found(void)
@@ -435,6 +437,23 @@ static void all_of_a_large_list_are_found(void)
 	free(lines);
 }
 
+/* Whoever writes one names an issuer that nobody has, and the entry finds nobody. */
+static void a_comment_behind_an_issuer_is_told_of_once(void)
+{
+	struct diag diag;
+	struct list_file *list = load(SLICE("serial 12 issuer CN=x\n"
+	                                    "serial 13 issuer CN=x # stolen\n"
+	                                    "serial 14 issuer CN=x # too\n"),
+	                              LIST_DENY, &diag);
+	CU_ASSERT_PTR_NOT_NULL(list);
+	CU_ASSERT_EQUAL(diag.warnings, 1);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(diag.first);
+	CU_ASSERT_PTR_NOT_NULL(strstr(diag.first->text, "begins no comment"));
+	CU_ASSERT_EQUAL(diag.first->at.line, 2);
+	list_file_free(&list);
+	diag_release(&diag);
+}
+
 static const struct unit_test tests[] = {
 	{"every spelling of a fingerprint is the same", every_spelling_of_a_fingerprint_is_the_same},
 	{"public keys are listed in hexadecimal and in base64",
@@ -453,6 +472,7 @@ static const struct unit_test tests[] = {
          files_that_cannot_be_read_are_refused_where_they_are_named},
 	{"operators are warned of lists that surprise", operators_are_warned_of_lists_that_surprise},
 	{"all of a large list are found", all_of_a_large_list_are_found},
+	{"a comment behind an issuer is told of once", a_comment_behind_an_issuer_is_told_of_once},
 };
 
 int main(void)
