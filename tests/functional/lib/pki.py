@@ -20,8 +20,14 @@ SIGNATURES = {
     ("ec", "sha1"): ("1.2.840.10045.4.1", False),
     ("rsa", "sha256"): ("1.2.840.113549.1.1.11", True),
     ("rsa", "sha1"): ("1.2.840.113549.1.1.5", True),
+    ("rsa", "md5"): ("1.2.840.113549.1.1.4", True),
+    ("rsa", "sha224"): ("1.2.840.113549.1.1.14", True),
+    ("rsa", "sha512"): ("1.2.840.113549.1.1.13", True),
+    ("ec", "sha224"): ("1.2.840.10045.4.3.1", False),
+    ("ec", "sha512"): ("1.2.840.10045.4.3.4", False),
     ("ed25519", "sha256"): ("1.3.101.112", False),
 }
+DIGESTS = {"md5": hashes.MD5, "sha1": hashes.SHA1, "sha224": hashes.SHA224, "sha256": hashes.SHA256, "sha512": hashes.SHA512}
 
 
 def now():
@@ -33,6 +39,8 @@ def new_key(kind="P-256"):
         return ec.generate_private_key(ec.SECP256R1())
     if kind == "P-384":
         return ec.generate_private_key(ec.SECP384R1())
+    if kind == "P-224":
+        return ec.generate_private_key(ec.SECP224R1())
     if kind == "brainpool":
         return ec.generate_private_key(ec.BrainpoolP256R1())
     if kind == "ed25519":
@@ -57,7 +65,7 @@ def pem(certificate):
 
 
 def sign(key, data, digest="sha256"):
-    algorithm = hashes.SHA1() if digest == "sha1" else hashes.SHA256()
+    algorithm = DIGESTS[digest]()
     if isinstance(key, ec.EllipticCurvePrivateKey):
         return key.sign(data, ec.ECDSA(algorithm))
     if isinstance(key, rsa.RSAPrivateKey):
