@@ -33,7 +33,7 @@ int name_read(struct arena *arena, struct dn *out, struct slice content);
  * and the like in one type, ASCII letters small, spaces at the ends gone and runs of them one. Beyond ASCII bytes
  * count, since folding there takes tables that others do not have either (RFC 4518); so do T61String, BMPString
  * and what is no string, type and all. `whole` is a Name with its outer SEQUENCE; one that name_read() refuses
- * has no form: it is folded to nothing. The result is no longer than the name. E_NOMEM only. */
+ * has no form: it is folded to nothing. The result is less than twice as long as the name. E_NOMEM only. */
 int name_fold(struct arena *arena, struct slice *out, struct slice whole);
 
 /* How a directory name stands to a subtree's base (RFC 5280 4.2.1.10, 7.1). */

@@ -11,7 +11,7 @@
 #include "peer/der.h"
 
 /* Changes with every change of the judge that can change a verdict. */
-#define JUDGE_VERSION "tlscribe judge 3"
+#define JUDGE_VERSION "tlscribe judge 4"
 #define OID_SERVER_AUTH "1.3.6.1.5.5.7.3.1"
 #define OID_CLIENT_AUTH "1.3.6.1.5.5.7.3.2"
 #define SERVER_DEPTH_MAX 4 /* intermediates, as is the default for clients */
