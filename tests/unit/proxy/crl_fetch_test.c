@@ -649,18 +649,34 @@ static void what_did_not_change_is_not_sent_again(void)
 	end(&s);
 }
 
+/* RFC 9110 8.8.2.2 */
+static void what_may_change_within_its_second_is_asked_for_whole(void)
+{
+	struct scene s;
+	begin(&s);
+	/* Without Last-Modified, the date is when the CRL was made. */
+	offer(crl_of(ca(), started_s, started_s + PKI_DAY), 200);
+	honours_condition = true;
+	add_service(&s.snapshot, s.url, OFTEN_MS);
+	crl_fetch_watch(s.fetch, &s.snapshot);
+	wait_for_requests(&s, 4);
+	CU_ASSERT_EQUAL(conditional, 0);
+	CU_ASSERT_EQUAL(s.changes, 1);
+	end(&s);
+}
+
 static void what_an_earlier_life_left_is_used(void)
 {
 	struct scene s;
 	begin(&s);
-	struct slice der = crl_of(ca(), started_s - 7, started_s + 86400);
+	struct slice der = crl_of(ca(), started_s - 3600, started_s + 86400);
 	CU_ASSERT_EQUAL_FATAL(mkdir(s.folder.path, 0700), 0);
 	CU_ASSERT(take_at(path_of(&s, s.url), der, started_s).changed);
 	honours_condition = true;
 	add_service(&s.snapshot, s.url, HOUR_MS);
 	crl_fetch_watch(s.fetch, &s.snapshot);
 	wait_for_log(&s, "is up to date: of ");
-	CU_ASSERT_EQUAL(logged(&s, text_of(started_s - 7)), 1);
+	CU_ASSERT_EQUAL(logged(&s, text_of(started_s - 3600)), 1);
 	CU_ASSERT_EQUAL(conditional, 1);
 	CU_ASSERT_EQUAL(s.changes, 0);
 	CU_ASSERT(file_holds(path_of(&s, s.url), der));
@@ -676,6 +692,9 @@ static void a_damaged_one_is_fetched_whole(void)
 	CU_ASSERT_PTR_NOT_NULL_FATAL(file);
 	fputs("damaged", file);
 	fclose(file);
+	/* Old, so that it is asked for by its date. */
+	const struct timespec times[2] = {{.tv_sec = 1704067200}, {.tv_sec = 1704067200}};
+	CU_ASSERT_EQUAL(utimensat(AT_FDCWD, path_of(&s, s.url), times, 0), 0);
 	honours_condition = true;
 	add_service(&s.snapshot, s.url, OFTEN_MS);
 	crl_fetch_watch(s.fetch, &s.snapshot);
@@ -924,6 +943,8 @@ static const struct unit_test tests[] = {
          a_crl_is_fetched_at_once_and_kept_in_its_file},
 	{"a newer one takes its place", a_newer_one_takes_its_place},
 	{"what did not change is not sent again", what_did_not_change_is_not_sent_again},
+	{"what may change within its second is asked for whole",
+         what_may_change_within_its_second_is_asked_for_whole},
 	{"what an earlier life left is used", what_an_earlier_life_left_is_used},
 	{"a damaged one is fetched whole", a_damaged_one_is_fetched_whole},
 	{"one URL of two services is fetched once", one_url_of_two_services_is_fetched_once},
