@@ -1,6 +1,7 @@
 """`tlscribe classify`: arguments, files that can and cannot be used, and what it prints."""
 
 import json
+import re
 import shutil
 import subprocess
 from datetime import timedelta
@@ -10,7 +11,7 @@ import pytest
 
 from lib import classify, der, limbo, specimens
 from lib.pki import DAY, now, pem, key_pem
-from lib.proxy import PROGRAM
+from lib.proxy import CHECKOUT, PROGRAM
 
 GOLDEN = Path(__file__).with_name("golden.jsonl")
 GOLDEN_CASES = ("rfc5280::nc::permitted-dn-match-subject-san-mismatch", "rfc5280::validity::expired-intermediate",
@@ -56,6 +57,13 @@ def test_help_is_on_standard_output():
         assert text.startswith("usage: tlscribe classify --ca FILE")
         for option in ("--ca", "--crl", "--time", "--depth", "--purpose", "--profile", "--help"):
             assert option in text
+
+
+def test_the_manual_has_every_option_of_the_help():
+    manual = (CHECKOUT / "docs" / "tlscribe.1").read_text().replace("\\-", "-")
+    section = manual[manual.index(".SS classify"):manual.index(".SS query")]
+    options = set(re.findall(r"--[a-z]+", classify.run("--help").stdout.decode())) - {"--help"}
+    assert options and options == set(re.findall(r"^\.BI (--[a-z]+)", section, re.MULTILINE))
 
 
 def test_an_anchor_and_one_chain_are_needed(root, good):
