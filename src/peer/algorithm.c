@@ -50,6 +50,8 @@ static const struct {
 };
 #define PSS_HASHES (sizeof(pss_hashes) / sizeof(pss_hashes[0]))
 
+#define P256 0 /* of `curves` */
+
 /* TLS 1.2 and 1.3 authenticate with the first three in GnuTLS's own settings. */
 static const struct {
 	const char *oid;
@@ -57,7 +59,7 @@ static const struct {
 	unsigned bits;
 	bool supported;
 } curves[] = {
-	{"1.2.840.10045.3.1.7", "P-256", 256, true},
+	[P256] = {"1.2.840.10045.3.1.7", "P-256", 256, true},
 	{"1.3.132.0.34", "P-384", 384, true},
 	{"1.3.132.0.35", "P-521", 521, true},
 	/* Known to GnuTLS, and too weak for every profile: the finding says so, which is more
@@ -276,13 +278,16 @@ static void read_curve(struct key_kind *out, struct slice parameters, struct sli
 {
 	struct slice content;
 	char oid[DER_OID_TEXT_MAX];
+	/* RFC 5480 2.2: uncompressed */
+	bool whole = key.len == 1 + 2 * 32 && key.data[0] == 0x04;
+	struct slice point = whole ? slice_of(key.data + 1, key.len - 1) : (struct slice){0};
 	out->ec = true;
-	if (key.len == 1 + 2 * 32 && key.data[0] == 0x04 && describes_p256(parameters)) {
+	if (whole && describes_p256(parameters)) {
 		out->curve = "P-256";
 		out->bits = 256;
 		out->weak = true;
 		out->supported = true;
-		out->point = slice_of(key.data + 1, key.len - 1);
+		out->p256_point = point;
 		return;
 	}
 	if (!der_get(&parameters, DER_OID, &content) || parameters.len != 0 ||
@@ -295,6 +300,7 @@ static void read_curve(struct key_kind *out, struct slice parameters, struct sli
 			out->bits = curves[i].bits;
 			out->supported = curves[i].supported;
 			out->tls = curves[i].supported;
+			out->p256_point = i == P256 ? point : (struct slice){0};
 		}
 	}
 }
@@ -365,7 +371,7 @@ const char *key_weakness(const struct key_kind *key, enum profile profile)
 		}
 		return key->bits < least ? "the RSA key is too short" : NULL;
 	}
-	if (key->point.len > 0) {
+	if (key->ec && key->weak) {
 		return "the elliptic curve is described, not named";
 	}
 	/* TLS 1.3 has nothing below P-256, so no profile has. */

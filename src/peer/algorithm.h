@@ -30,9 +30,8 @@ struct key_kind {
 	bool tls; /* supported, and the TLS library takes it from a certificate */
 	bool ec;
 	bool rsa;
-	/* The key of a curve that was described and not named: x || y, of the curve's size each. Empty: it stands in
-	 * the SubjectPublicKeyInfo as everybody reads it. */
-	struct slice point;
+	/* An uncompressed key on P-256, named or described: x || y, 32 bytes each. Empty: another one. */
+	struct slice p256_point;
 	bool pss; /* for RSASSA-PSS alone */
 	/* with `pss`: for one hash alone (RFC 4055 3.3); GNUTLS_DIG_UNKNOWN: any */
 	gnutls_digest_algorithm_t pss_digest;

@@ -304,7 +304,7 @@ static void a_described_curve_is_the_known_one_only_to_the_last_bit(void)
 	CU_ASSERT_STRING_EQUAL(kind.curve, "P-256");
 	CU_ASSERT_TRUE(kind.supported);
 	CU_ASSERT_FALSE(kind.tls);
-	CU_ASSERT(slice_equal(kind.point, slice_of(point.data + 1, 64)));
+	CU_ASSERT(slice_equal(kind.p256_point, slice_of(point.data + 1, 64)));
 	for (size_t k = 0; k < 3; k++) {
 		CU_ASSERT_PTR_NOT_NULL(key_weakness(&kind, profiles[k]));
 	}
@@ -323,6 +323,31 @@ static void a_described_curve_is_the_known_one_only_to_the_last_bit(void)
 	CU_ASSERT_FALSE(kind.supported);
 }
 
+/* RFC 5480 2.2 */
+static void a_point_is_taken_for_one_of_p256_only_when_it_is(void)
+{
+	struct slice point = pki_join(SLICE("\x04"), slice_of((const uint8_t[64]){1}, 64));
+	struct slice p256 = identifier("1.2.840.10045.3.1.7", SLICE(""));
+	const char *others[] = {"1.3.132.0.34", "1.3.132.0.10", "1.3.36.3.3.2.8.1.1.7", "1.2.3"};
+	struct key_kind kind;
+	CU_ASSERT_TRUE(key_kind_read(&kind, spki("1.2.840.10045.2.1", p256, point)));
+	CU_ASSERT(slice_equal(kind.p256_point, slice_of(point.data + 1, 64)));
+	CU_ASSERT_TRUE(kind.supported && kind.tls);
+	CU_ASSERT_PTR_NULL(key_weakness(&kind, PROFILE_HIGH));
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		CU_ASSERT_TRUE(key_kind_read(
+			&kind, spki("1.2.840.10045.2.1", identifier(others[i], SLICE("")), point)));
+		CU_ASSERT_EQUAL(kind.p256_point.len, 0);
+	}
+	/* Compressed, as octets alone, too long, and none. */
+	struct slice keys[] = {slice_of(point.data, 33), slice_of(point.data + 1, 64),
+	                       pki_join(point, SLICE("\0")), SLICE("")};
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		CU_ASSERT_TRUE(key_kind_read(&kind, spki("1.2.840.10045.2.1", p256, keys[i])));
+		CU_ASSERT_EQUAL(kind.p256_point.len, 0);
+	}
+}
+
 static const struct unit_test tests[] = {
 	{"RSA keys are judged by their size", rsa_keys_are_judged_by_their_size},
 	{"RSA exponents that hide nothing are weak in every profile",
@@ -334,6 +359,8 @@ static const struct unit_test tests[] = {
 	{"PSS parameters say what is verified", pss_parameters_say_what_is_verified},
 	{"PSS keys that are kept to a hash verify no other",
          pss_keys_that_are_kept_to_a_hash_verify_no_other},
+	{"a point is taken for one of P-256 only when it is",
+         a_point_is_taken_for_one_of_p256_only_when_it_is},
 	{"a described curve is the known one only to the last bit",
          a_described_curve_is_the_known_one_only_to_the_last_bit},
 };
