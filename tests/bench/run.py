@@ -355,9 +355,8 @@ def machine():
     return f"{datetime.date.today().isoformat()}, {os.cpu_count()} cores of {cpu}, Linux {platform.release()}"
 
 
-def disturbed(load):
-    return [] if load < 0.5 else [
-        f"Other programs were running (load average {load:.1f} at the start): rates and latencies are too low and too high."]
+def disturbed(load, consequence="rates and latencies are too low and too high"):
+    return [] if load < 0.5 else [f"Other programs were running (load average {load:.1f} at the start): {consequence}."]
 
 
 def context(options):
