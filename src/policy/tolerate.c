@@ -193,6 +193,11 @@ static bool compile(struct item *out, const struct config_tolerate_item *from, c
 		           peer_class_row(out->class)->name);
 		return false;
 	}
+	if (out->class == CLASS_ISSUER_NOT_CA) {
+		diag_warn(diag, file, from->name.at,
+		          "tolerate: issuer_not_ca lets everybody who holds a certificate of these "
+		          "CAs issue more of them");
+	}
 	return true;
 }
 

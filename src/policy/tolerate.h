@@ -12,7 +12,7 @@
 
 struct tolerate;
 
-/* Knows class names, OpenSSL's names (X509_V_ERR_CERT_HAS_EXPIRED, see peer/x509_v_err.def) and
+/* Warns of issuer_not_ca, which makes CAs of clients. Knows class names, OpenSSL's names (X509_V_ERR_CERT_HAS_EXPIRED, see peer/x509_v_err.def) and
  * numbers (10, or ours from 1001). A number or an OpenSSL name that stands for one code of a
  * class (19: a self-signed root in the chain) forgives that code alone. Errors: an unknown name
  * (with the nearest known one), a class that is never tolerable, a name or number that says less than

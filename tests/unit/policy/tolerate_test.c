@@ -255,6 +255,21 @@ static void very_long_names_are_refused_without_a_suggestion(void)
 	diag_release(&diag);
 }
 
+/* Else one of many words in a list would make a CA of every client, and nobody would notice. */
+static void certificates_that_make_certificates_are_warned_of(void)
+{
+	struct config_tolerate_item items[] = {item("expired", ANY, ANY, INT64_MAX),
+	                                       item("issuer_not_ca", ANY, ANY, INT64_MAX)};
+	struct tolerate *tolerate;
+	struct diag diag;
+	CU_ASSERT_EQUAL_FATAL(compile(&tolerate, items, 2, &diag), E_OK);
+	CU_ASSERT_EQUAL_FATAL(diag.warnings, 1);
+	CU_ASSERT_PTR_NOT_NULL(strstr(diag.first->text, "issue more of them"));
+	CU_ASSERT_EQUAL(diag.first->at.line, 7);
+	diag_release(&diag);
+	tolerate_free(&tolerate);
+}
+
 static void depth_narrows(void)
 {
 	CU_ASSERT_TRUE(forgives(item("expired", 0, ANY, INT64_MAX), CLASS_EXPIRED, 0, 10, NOW, NOW));
@@ -369,7 +384,7 @@ static void descriptions_name_every_condition_and_are_cut_at_the_end(void)
 	CU_ASSERT_STRING_EQUAL(
 		text, "expired (depth 0, for 7d, until 2027-01-31), not_yet_valid (for 90m), "
 		      "unknown_issuer (code 19), self_signed (until 2027-01-15T08:00:01Z), expired "
-	              "(for 0s)");
+		      "(for 0s)");
 	for (size_t cap = 1; cap < sizeof(text); cap++) {
 		char small[256];
 		memset(small, 'x', sizeof(small));
@@ -390,6 +405,8 @@ static const struct unit_test tests[] = {
          what_is_unknown_or_never_tolerable_is_refused},
 	{"very long names are refused without a suggestion",
          very_long_names_are_refused_without_a_suggestion},
+	{"certificates that make certificates are warned of",
+         certificates_that_make_certificates_are_warned_of},
 	{"depth narrows", depth_narrows},
 	{"age counts from the certificate's own date", age_counts_from_the_certificates_own_date},
 	{"tolerance itself ends", tolerance_itself_ends},
