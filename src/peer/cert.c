@@ -86,6 +86,8 @@ static int import_with_gnutls(struct cert *cert)
 		return E_NOMEM;
 	}
 	code = import_key(cert->x509);
+	/* SEC 1 3.2.2.1: a point has to be on its curve, which importing does not look at. */
+	code = code < 0 ? code : gnutls_pubkey_verify_params(cert->x509->key);
 	if (code < 0) {
 		gnutls_pubkey_deinit(cert->x509->key);
 		cert->x509->key = NULL;

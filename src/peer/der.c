@@ -39,10 +39,33 @@ bool der_any(struct slice *in, uint8_t *tag, struct slice *content, struct slice
 	return true;
 }
 
+/* X.690 8.19.2: arcs end within it, and none begins with a needless octet. */
+static bool is_oid(struct slice content)
+{
+	bool begins = true;
+	for (size_t i = 0; i < content.len; i++) {
+		if (begins && content.data[i] == 0x80) {
+			return false;
+		}
+		begins = content.data[i] < 0x80;
+	}
+	return content.len > 0 && begins;
+}
+
 bool der_get_whole(struct slice *in, uint8_t tag, struct slice *content, struct slice *whole)
 {
 	uint8_t found;
-	return der_next_is(*in, tag) && der_any(in, &found, content, whole);
+	struct slice rest = *in;
+	struct slice bytes;
+	if (!der_next_is(rest, tag) || !der_any(&rest, &found, &bytes, whole) ||
+	    (tag == DER_OID && !is_oid(bytes))) {
+		return false;
+	}
+	if (content != NULL) {
+		*content = bytes;
+	}
+	*in = rest;
+	return true;
 }
 
 bool der_get(struct slice *in, uint8_t tag, struct slice *content)

@@ -37,7 +37,7 @@ enum der_tag {
 /* One element. `content` is what stands behind tag and length, `whole` all of it; either may be
  * NULL. */
 bool der_any(struct slice *in, uint8_t *tag, struct slice *content, struct slice *whole);
-/* The same if its tag is this one. */
+/* The same if its tag is this one; an OID has to be a well-formed one. */
 bool der_get(struct slice *in, uint8_t tag, struct slice *content);
 bool der_get_whole(struct slice *in, uint8_t tag, struct slice *content, struct slice *whole);
 /* Is there an element, and has it this tag? */

@@ -279,6 +279,10 @@ static void broken_extensions_make_a_certificate_malformed(void)
 		{"2.5.29.15", SLICE("\x04\x01\x80")},                     /* no BIT STRING */
 		{"2.5.29.15", SLICE("\x03\x02\x09\x80")},                 /* nine unused bits */
 		{"2.5.29.37", SLICE("\x30\x02\x05\x00")}, /* a purpose that is no OID */
+		/* X.690 8.19.2: an arc without an end, and one with a needless octet */
+		{"2.5.29.37", SLICE("\x30\x04\x06\x02\x2a\x83")},
+		{"2.5.29.37", SLICE("\x30\x05\x06\x03\x2a\x80\x01")},
+		{"2.5.29.32", SLICE("\x30\x06\x30\x04\x06\x02\x2a\x83")},
 		{"2.5.29.17", SLICE("\x30\x00")},         /* no names */
 		{"2.5.29.17", SLICE("\x30\x02\x9e\x00")}, /* a form that does not exist */
 		{"2.5.29.17", SLICE("\x30\x04\x82\x05"

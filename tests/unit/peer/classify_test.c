@@ -256,6 +256,31 @@ static void keys_that_tls_cannot_use_are_unsupported(void)
 	trust_free(&trust);
 }
 
+/* SEC 1 3.2.2.1: nobody has the private key of such a one, and arithmetic with it may mean anything. */
+static void keys_off_their_curve_are_unsupported(void)
+{
+	static const enum pki_key_kind kinds[] = {PKI_P256_C, PKI_P384};
+	struct trust *trust = root_trust();
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		const struct pki_cert *leaf = leaf_with((struct pki_spec){.key = kinds[i]});
+		gnutls_datum_t x, y;
+		CU_ASSERT_FATAL(gnutls_x509_privkey_export_ecc_raw(pki_key(kinds[i]), NULL, &x, &y,
+		                                                   NULL) >= 0);
+		struct slice der = pki_keep(leaf->der);
+		/* Without its first octet, which may be a sign. */
+		uint8_t *last = memmem(der.data, der.len, y.data + 1, y.size - 1);
+		CU_ASSERT_PTR_NOT_NULL_FATAL(last);
+		last[y.size - 2] ^= 1;
+		struct verdict *verdict =
+			pki_judge(trust, (struct slice[]){der, pki_intermediate()->der}, 2, PKI_NOW);
+		CU_ASSERT_EQUAL(verdict->class, CLASS_UNSUPPORTED_KEY);
+		verdict_unref(&verdict);
+		gnutls_free(x.data);
+		gnutls_free(y.data);
+	}
+	trust_free(&trust);
+}
+
 static void wrong_signatures_are_found_at_their_depth(void)
 {
 	struct trust *trust = root_trust();
@@ -773,6 +798,7 @@ static const struct unit_test tests[] = {
          malformed_certificates_are_found_anywhere_in_the_chain},
 	{"no byte of a leaf can be changed unnoticed", no_byte_of_a_leaf_can_be_changed_unnoticed},
 	{"keys that TLS cannot use are unsupported", keys_that_tls_cannot_use_are_unsupported},
+	{"keys off their curve are unsupported", keys_off_their_curve_are_unsupported},
 	{"wrong signatures are found at their depth", wrong_signatures_are_found_at_their_depth},
 	{"a namesake with another key identifier is not the issuer",
          namesake_with_another_key_identifier_is_not_the_issuer},
