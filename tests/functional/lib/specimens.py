@@ -8,10 +8,8 @@ import hashlib
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
-from lib import der
+from lib import crl, der
 from lib.pki import DAY, Identity, certificate, new_key, now, pem, spki
 
 KINDS = {"rsa": "RSA-2048", "ecdsa": "P-256", "ed25519": "ed25519"}
@@ -39,22 +37,18 @@ def serial_of(one):
     return x509.load_der_x509_certificate(one).serial_number
 
 
+def subject_of(one):
+    return x509.load_der_x509_certificate(one).subject.public_bytes()
+
+
 def fingerprint(one):
     return hashlib.sha256(one).hexdigest().upper()
 
 
-def write_crl(path, issuer, revoked=(), *, number=1, this_update=None, next_update=None):
-    """A CRL in PEM by the CA `issuer` about these serial numbers."""
-    made = x509.load_der_x509_certificate(issuer.chain[0])
-    builder = x509.CertificateRevocationListBuilder().issuer_name(made.subject)
-    builder = builder.last_update(this_update or now() - DAY).next_update(next_update or now() + 30 * DAY)
-    builder = builder.add_extension(x509.CRLNumber(number), critical=False)
-    for serial in revoked:
-        builder = builder.add_revoked_certificate(
-            x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(now() - DAY).build())
-    digest = None if isinstance(issuer.key, ed25519.Ed25519PrivateKey) else hashes.SHA256()
+def write_crl(path, issuer, revoked=(), **times):
+    """A CRL in PEM by the CA `issuer` about these serial numbers; `times` as crl.crl() has them."""
     path = Path(path)
-    path.write_bytes(builder.sign(issuer.key, digest).public_bytes(serialization.Encoding.PEM))
+    path.write_bytes(crl.pem(crl.crl(issuer, revoked, **times)))
     return path
 
 
@@ -272,7 +266,7 @@ class Line:
             revoked = [serial_of(self.specimen("revoked").chain[0])] if depth == 1 else []
             files.append(write_crl(folder / f"{self.tag}-link-{depth}.crl", self.above("revoked", depth), revoked))
             files.append(write_crl(folder / f"{self.tag}-withdrawn-{depth}.crl", self.above("revoked_issuer", depth)))
-            stale = {"this_update": now() - 9 * DAY, "next_update": now() - 2 * DAY} if depth == 1 else {}
+            stale = {"since": now() - 9 * DAY, "until": now() - 2 * DAY} if depth == 1 else {}
             files.append(write_crl(folder / f"{self.tag}-stale-{depth}.crl", self.above("revocation_stale", depth), **stale))
             if depth > 1:
                 files.append(write_crl(folder / f"{self.tag}-silent-{depth}.crl", self.above("revocation_unknown", depth)))
@@ -281,5 +275,5 @@ class Line:
     def above(self, name, depth):
         """The CA at this depth of a specimen's chain, able to sign."""
         entries = self.specimen(name).chain[depth:]
-        ca = Identity(self.pki.folder, self.label(f"{name}-ca-{depth}".replace("_", "-")), self.key(f"link-{depth}"), entries)
-        return ca
+        return Identity(self.pki.folder, self.label(f"{name}-ca-{depth}".replace("_", "-")), self.key(f"link-{depth}"), entries,
+                        subject_of(entries[0]))
