@@ -95,7 +95,8 @@ def forge(leaf, authority, signer, *, since=None, until=None, status=x509_ocsp.O
     certificate, issuer, by = (x509.load_der_x509_certificate(one.chain[0]) for one in (leaf, authority, signer))
     made = x509_ocsp.OCSPResponseBuilder().add_response(
         cert=certificate, issuer=issuer, algorithm=hashes.SHA1(), cert_status=status,
-        this_update=since or now() - DAY / 24, next_update=until or now() + DAY, revocation_time=None, revocation_reason=None)
+        this_update=since or now() - DAY / 24, next_update=until or now() + DAY, 
+        revocation_time=now() - DAY if status is x509_ocsp.OCSPCertStatus.REVOKED else None, revocation_reason=None)
     made = made.responder_id(x509_ocsp.OCSPResponderEncoding.HASH, by)
     if with_certificate:
         made = made.certificates([by])
