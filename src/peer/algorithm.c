@@ -186,7 +186,10 @@ bool signature_kind_read(struct signature_kind *out, struct slice identifier)
 			out->hash = signatures[i].hash;
 		}
 	}
-	return true;
+	/* RFC 8410 3: absent */
+	bool eddsa = out->algorithm == GNUTLS_SIGN_EDDSA_ED25519 ||
+	             out->algorithm == GNUTLS_SIGN_EDDSA_ED448;
+	return !eddsa || parameters.len == 0;
 }
 
 bool signature_kind_is_ecdsa(const struct signature_kind *kind)
@@ -351,9 +354,11 @@ bool key_kind_read(struct key_kind *out, struct slice spki)
 	} else if (strcmp(oid, "1.3.101.112") == 0) {
 		*out = (struct key_kind){
 			.name = "Ed25519", .bits = 256, .supported = true, .tls = true};
+		return parameters.len == 0; /* RFC 8410 3 */
 	} else if (strcmp(oid, "1.3.101.113") == 0) {
 		*out = (struct key_kind){
 			.name = "Ed448", .bits = 456, .supported = true, .tls = true};
+		return parameters.len == 0;
 	} else if (strcmp(oid, "1.2.840.10040.4.1") == 0) {
 		out->name = "DSA";
 	}

@@ -343,6 +343,25 @@ static const char *check_subject(struct check *check, const struct cert_x509 *ce
 	return emails.violation;
 }
 
+/* RFC 5280 4.2.1.6: the CHOICE, whether it is compared here or not. */
+static bool is_form(uint8_t tag)
+{
+	switch (tag) {
+	case DER_CONTEXT_CONSTRUCTED | 0: /* otherName */
+	case FORM_EMAIL:
+	case FORM_DNS:
+	case DER_CONTEXT_CONSTRUCTED | 3: /* x400Address */
+	case FORM_DIRECTORY:
+	case DER_CONTEXT_CONSTRUCTED | 5: /* ediPartyName */
+	case FORM_URI:
+	case FORM_IP:
+	case DER_CONTEXT | 8: /* registeredID */
+		return true;
+	default:
+		return false;
+	}
+}
+
 /* A subtree with a syntax error refuses every certificate, not only those that have a name of
  * its form. */
 static bool well_formed(struct check *check, struct slice subtrees)
@@ -350,7 +369,7 @@ static bool well_formed(struct check *check, struct slice subtrees)
 	while (subtrees.len > 0) {
 		uint8_t form;
 		struct slice base;
-		if (!next_subtree(&subtrees, &form, &base)) {
+		if (!next_subtree(&subtrees, &form, &base) || !is_form(form)) {
 			return false;
 		}
 		if (!spend(check, base, base)) {

@@ -138,6 +138,25 @@ static void curves_and_kinds_of_key_are_judged_alike_by_every_profile(void)
 	}
 }
 
+/* RFC 8410 3: of them alone it is said that there are none, and keys with some are read by nobody. */
+static void parameters_of_edwards_curves_are_malformed(void)
+{
+	static const char *const oids[] = {"1.3.101.112", "1.3.101.113"};
+	static const struct slice parameters[] = {SLICE("\x05\x00"), SLICE("\x06\x03\x2b\x65\x70")};
+	for (size_t i = 0; i < 2; i++) {
+		for (size_t k = 0; k < 2; k++) {
+			struct key_kind key;
+			struct signature_kind signature;
+			CU_ASSERT_FALSE(key_kind_read(
+				&key, spki(oids[i], parameters[k], SLICE("\x04\x01\x02"))));
+			CU_ASSERT_FALSE(signature_kind_read(&signature,
+			                                    identifier(oids[i], parameters[k])));
+		}
+		struct signature_kind signature;
+		CU_ASSERT_TRUE(signature_kind_read(&signature, identifier(oids[i], SLICE(""))));
+	}
+}
+
 static void hashes_are_judged_by_profile_and_md5_never_passes(void)
 {
 	static const struct {
@@ -354,6 +373,7 @@ static const struct unit_test tests[] = {
          rsa_exponents_that_hide_nothing_are_weak_in_every_profile},
 	{"curves and kinds of key are judged alike by every profile",
          curves_and_kinds_of_key_are_judged_alike_by_every_profile},
+	{"parameters of Edwards curves are malformed", parameters_of_edwards_curves_are_malformed},
 	{"hashes are judged by profile, and MD5 never passes",
          hashes_are_judged_by_profile_and_md5_never_passes},
 	{"PSS parameters say what is verified", pss_parameters_say_what_is_verified},

@@ -273,6 +273,28 @@ static void minimum_and_maximum_are_refused(void)
 	CU_ASSERT_PTR_NOT_NULL(constraints_check(&issuer, &cert, &comparisons));
 }
 
+/* RFC 5280 4.2.1.6: whoever meant a form that there is gets no certificate past it by writing another one. */
+static void forms_that_do_not_exist_are_refused(void)
+{
+	static const uint8_t good[] = {0xa0, 0x81, 0x82, 0xa3, 0xa5, 0x86, 0x88};
+	static const uint8_t bad[] = {0x80, 0xa1, 0xa2, 0x83, 0x84, 0x85, 0xa6,
+	                              0xa7, 0x89, 0x02, 0x16, 0x30, 0xc2};
+	struct cert_x509 issuer_facts = {.has_constraints = true};
+	struct cert_x509 facts = {.subject = SLICE("\x30\x00")};
+	struct cert issuer = {.x509 = &issuer_facts};
+	struct cert cert = {.x509 = &facts};
+	unsigned comparisons = 1000;
+	for (size_t i = 0; i < sizeof(good); i++) {
+		issuer_facts.permitted =
+			pki_tlv(DER_SEQUENCE, pki_tlv(good[i], SLICE("a.example")));
+		CU_ASSERT_PTR_NULL(constraints_check(&issuer, &cert, &comparisons));
+	}
+	for (size_t i = 0; i < sizeof(bad); i++) {
+		issuer_facts.permitted = pki_tlv(DER_SEQUENCE, pki_tlv(bad[i], SLICE("a.example")));
+		CU_ASSERT_PTR_NOT_NULL(constraints_check(&issuer, &cert, &comparisons));
+	}
+}
+
 static void comparisons_run_out(void)
 {
 	struct cert_x509 issuer_facts = {.has_constraints = true};
@@ -324,6 +346,7 @@ static const struct unit_test tests[] = {
 	{"addresses in the subject count whatever others are named",
          addresses_in_the_subject_count_whatever_others_are_named},
 	{"minimum and maximum are refused", minimum_and_maximum_are_refused},
+	{"forms that do not exist are refused", forms_that_do_not_exist_are_refused},
 	{"comparisons run out", comparisons_run_out},
 	{"long names and subtrees cost more", long_names_and_subtrees_cost_more},
 };
