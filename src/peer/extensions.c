@@ -173,21 +173,18 @@ static int read_subject_key_id(struct reading *r, struct slice value)
 	               : E_INVALID;
 }
 
+/* RFC 5280 4.2.1.1: [0] keyIdentifier; issuer [1] and serial number [2] behind it are hints that we have no use for. */
 static int read_authority_key_id(struct reading *r, struct slice value)
 {
 	struct slice in;
+	struct slice unused;
 	if (!der_get(&value, DER_SEQUENCE, &in) || value.len != 0) {
 		return E_INVALID;
 	}
-	/* [0] keyIdentifier; issuer and serial behind it are hints that we have no use for. */
 	der_get(&in, DER_CONTEXT | 0, &r->cert->x509->authority_key_id);
-	while (in.len > 0) {
-		uint8_t tag;
-		if (!der_any(&in, &tag, NULL, NULL)) {
-			return E_INVALID;
-		}
-	}
-	return E_OK;
+	der_get(&in, DER_CONTEXT_CONSTRUCTED | 1, &unused);
+	der_get(&in, DER_CONTEXT | 2, &unused);
+	return in.len == 0 ? E_OK : E_INVALID;
 }
 
 /* otherName: its type and the DER of its value. */

@@ -297,6 +297,8 @@ static void broken_extensions_make_a_certificate_malformed(void)
 	         SLICE("\x30\x08\x30\x06\x06\x02\x2a\x03\x05\x00")}, /* no general name */
 		{"2.5.29.14", SLICE("\x05\x00")},
 		{"2.5.29.35", SLICE("\x30\x03\x80\x05\x01")},
+		{"2.5.29.35", SLICE("\x30\x06\x80\x01\x01\x01\x01\xff")}, /* a BOOLEAN behind it */
+		{"2.5.29.35", SLICE("\x30\x06\x82\x01\x01\x80\x01\x01")}, /* the other way round */
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct pki_spec spec = {
