@@ -44,7 +44,7 @@ struct identity {
 	unsigned code;          /* X509_V_ERR number or ours; 0 exactly for class ok */
 	int64_t now_s;
 
-	struct slice der;          /* of the leaf */
+	struct slice der; /* of the leaf; empty, as the chain and the names are: one whose names are malformed goes into no header */
 	const struct slice *chain; /* DER of what was presented behind the leaf, in the client's order */
 	size_t chain_count;
 	const uint8_t *sha256, *sha1; /* of the leaf: 32, 20 bytes */

@@ -22,7 +22,7 @@ static bool akamai_wants(const struct identity_value *v, unsigned attribute)
 
 static void akamai_certificate(struct identity_value *v)
 {
-	if (v->identity->used && v->use->attributes == 0) {
+	if (v->identity->der.len > 0 && v->use->attributes == 0) {
 		buf_append_text(&v->out, "certificate=");
 		encode_sf_bytes(&v->out, v->identity->der);
 	}

@@ -10,7 +10,7 @@ static bool render_sf_cert(struct identity_value *v)
 {
 	/* RFC 9440 2.1 */
 	encode_sf_bytes(&v->out, v->identity->der);
-	return true;
+	return v->identity->der.len > 0;
 }
 
 static bool render_sf_chain(struct identity_value *v)
@@ -194,13 +194,13 @@ static bool render_fingerprint(struct identity_value *v)
 static bool render_url_pem(struct identity_value *v)
 {
 	encode_url_pem(&v->out, v->identity->der);
-	return true;
+	return v->identity->der.len > 0;
 }
 
 static bool render_base64_der(struct identity_value *v)
 {
 	encode_base64(&v->out, v->identity->der);
-	return true;
+	return v->identity->der.len > 0;
 }
 
 #define render_xfcc identity_render_xfcc

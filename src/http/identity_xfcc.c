@@ -34,6 +34,9 @@ static void xfcc_hash(struct identity_value *v)
 
 static void xfcc_cert(struct identity_value *v)
 {
+	if (v->identity->der.len == 0) {
+		return;
+	}
 	buf_append_text(&v->out, "Cert=\"");
 	encode_url_pem(&v->out, v->identity->der);
 	buf_append_byte(&v->out, '"');
@@ -41,6 +44,9 @@ static void xfcc_cert(struct identity_value *v)
 
 static void xfcc_chain(struct identity_value *v)
 {
+	if (v->identity->der.len == 0) {
+		return;
+	}
 	buf_append_text(&v->out, "Chain=\"");
 	encode_url_pem(&v->out, v->identity->der);
 	for (size_t i = 0; i < v->identity->chain_count && v->out.err == E_OK; i++) {

@@ -194,9 +194,13 @@ static void tell_tls(struct proxy_announce *announce, const struct handshake *hs
 	 * certificate, too; who looks at nothing else would take that for a verified client. */
 	announce->verify = hs->verified ? 0 : hs->code != 0 ? hs->code : VERIFY_UNSPECIFIED;
 	if (hs->chain != NULL && hs->possession == POSSESSION_PROVEN) {
+		const struct cert *leaf = &hs->chain->certs[0];
 		announce->certificate = true;
-		announce->common_name = common_name(&hs->chain->certs[0]);
-		announce->der = hs->chain->certs[0].der;
+		/* Names that readers would take for others are for the event alone. */
+		if (cert_identity_fault(leaf) == NULL) {
+			announce->common_name = common_name(leaf);
+			announce->der = leaf->der;
+		}
 	}
 }
 

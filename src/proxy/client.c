@@ -85,20 +85,20 @@ static void describe_certificate(struct identity *identity, const struct handsha
 	const struct cert *leaf = &chain->certs[0];
 	size_t most = sizeof(parts->chain) / sizeof(parts->chain[0]);
 	identity->used = true;
-	identity->der = leaf->der;
-	for (size_t i = 1; i < chain->count && identity->chain_count < most; i++) {
-		parts->chain[identity->chain_count++] = chain->certs[i].der;
-	}
-	identity->chain = parts->chain;
 	identity->sha256 = leaf->sha256;
 	identity->sha1 = leaf->sha1;
 	identity->serial = leaf->serial;
 	identity->not_before_s = leaf->not_before_s;
 	identity->not_after_s = leaf->not_after_s;
-	/* Names that readers would take for others are for the event alone. */
+	/* Names that readers would take for others are for the event alone; so is the certificate that they stand in. */
 	if (cert_identity_fault(leaf) != NULL) {
 		return;
 	}
+	identity->der = leaf->der;
+	for (size_t i = 1; i < chain->count && identity->chain_count < most; i++) {
+		parts->chain[identity->chain_count++] = chain->certs[i].der;
+	}
+	identity->chain = parts->chain;
 	identity->subject = leaf->subject.text;
 	identity->issuer = leaf->issuer.text;
 	identity->subject_attributes = parts->subject;

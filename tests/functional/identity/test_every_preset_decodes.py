@@ -4,7 +4,7 @@ of a client that is verified, of one that is not, of one whose names are hostile
 import base64
 import hashlib
 from datetime import datetime, timezone
-from urllib.parse import unquote_to_bytes
+from urllib.parse import unquote, unquote_to_bytes
 
 import pytest
 
@@ -267,8 +267,10 @@ def test_malformed_names_go_into_no_header(proxy, recorder, people, name, unfit)
     facts = people[unfit]
     fields, event = seen_by_back_end(proxy, recorder, name, facts)
     assert event["tlscribe"]["class"] == "identity_malformed" and not event["tlscribe"]["verified"]
+    der = base64.b64encode(facts.der)[:60]
     for field, value in fields.items():
         assert b"unfit" not in unquote_to_bytes(value) and "acme-7" not in value, (field, value)
+        assert der not in b"".join(unquote_to_bytes(unquote(value)).split()), (field, "the certificate itself")
     assert "x-claim" not in fields and "x-names" not in fields
     if name == "x-ssl":  # what is known all the same
         assert fields["x-ssl-client-sha256"] == facts.sha256.upper() and fields["x-ssl-verified"] == "0"
