@@ -151,7 +151,7 @@ static void judge(struct conn *c)
 	struct judge judge = judge_of(c);
 	c->status.answered = on_status;
 	c->status.owner = c;
-	if (judge_complete(c->hs, &judge, c->tls) == JUDGE_DECIDED) {
+	if (judge_complete(c->hs, &judge, c->tls) != JUDGE_WAITS) {
 		conn_judged(c);
 		return;
 	}

@@ -76,6 +76,7 @@ void live_begin(struct conn *c, const struct handshake *hs)
 	live->verified = hs->verified;
 	live->requested = hs->requested;
 	live->version = hs->tls.version;
+	live->epoch = snapshot_epoch(c->snapshot);
 	/* The sweep for the new policy passes handshakes by: this one was judged by the one of before. */
 	live->behind = !snapshot_same_plan(c->snapshot, c->shard->snapshot);
 	hold(c, hs, c->service, now_s());
@@ -192,6 +193,7 @@ static void settle(struct conn *c, struct handshake *hs, const struct service *s
 		end_live(c, hs, service);
 	} else {
 		c->live.told = c->live.behind = false;
+		c->live.epoch = snapshot_epoch(c->shard->snapshot);
 		hold(c, hs, service, now_s());
 		adopt(c);
 	}
@@ -202,6 +204,9 @@ static void settle(struct conn *c, struct handshake *hs, const struct service *s
 static bool is_untouched(const struct conn *c)
 {
 	const struct snapshot *policy = c->shard->snapshot;
+	if (c->live.epoch == snapshot_epoch(policy)) {
+		return true; /* judged by it, even where its own snapshot is of an older configuration */
+	}
 	return snapshot_same_plan(c->snapshot, policy) &&
 	       memcmp(lists_id(snapshot_lists(c->snapshot, c->service)),
 	              lists_id(snapshot_lists(policy, c->service)), 32) == 0;
@@ -245,9 +250,11 @@ static void put_off(struct conn *c, int64_t at_s)
 
 static void judge_again(struct conn *c)
 {
-	if (c->status.question != NULL) {
-		return; /* on_status() judges by the policy of its own time */
+	if (c->status.question != NULL && c->live.asked_epoch == snapshot_epoch(c->shard->snapshot)) {
+		return; /* on_status() goes on */
 	}
+	/* By a new policy it may be out whatever the answer is. */
+	status_cancel(c->shard->desk, &c->status);
 	struct handshake hs;
 	const struct service *service = find_service(c->shard->snapshot, c->service->event.name);
 	describe(c, service, &hs);

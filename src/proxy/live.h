@@ -23,9 +23,10 @@ struct live {
 	enum decision decision;
 	bool verified;
 	bool requested;
-	bool told;   /* on_change: log: it was said, once is enough */
-	bool behind; /* let in by a policy that another one had replaced during the handshake */
-	uint64_t asked_epoch; /* of the policy by which an OCSP answer is waited for */
+	bool told;      /* on_change: log: it was said, once is enough */
+	bool behind;    /* let in by a policy that another one had replaced during the handshake */
+	uint64_t epoch; /* of the policy that it was judged by last */
+	uint64_t asked_epoch; /* of the one by which an OCSP answer is waited for */
 	enum tls_version version;
 	int64_t holds_from_s; /* the decision is the same for every second in [holds_from_s, holds_until_s) */
 	int64_t holds_until_s;

@@ -206,30 +206,31 @@ static struct status_question *find_question(struct status_desk *desk, const uin
 	return question;
 }
 
-/* A new question, or NULL and why there is none. */
-static struct status_question *ask(struct status_desk *desk, const struct service *service,
-                                   struct slice leaf, struct slice issuer, const uint8_t *key,
-                                   const char *url, const char *name, const char **why)
+/* A new question; else as status_ask(). */
+static int ask(struct status_question **out, struct status_desk *desk,
+               const struct service *service, struct slice leaf, struct slice issuer,
+               const uint8_t *key, const char *url, const char *name, const char **why)
 {
 	struct responder *responder = desk->question_count < STATUS_QUESTIONS_MAX
 	                                      ? responders_find(&desk->responders, name)
 	                                      : NULL;
 	if (responder == NULL) {
 		*why = "too many OCSP questions wait for their answers";
-		return NULL;
+		return E_LIMIT;
 	}
 	if (!responder_may_be_asked(responder, clock_mono_ns())) {
 		*why = "the OCSP responder failed several times in a row";
-		return NULL;
+		return E_NOT_FOUND;
 	}
 	struct status_question *question =
 		status_question_new(&service->config->client, leaf, issuer, url);
 	if (question == NULL) {
 		*why = "the question for the OCSP responder cannot be made";
-		return NULL;
+		return E_NOT_FOUND;
 	}
 	open_question(desk, question, responder, key);
-	return question;
+	*out = question;
+	return E_OK;
 }
 
 /* E_AGAIN: nothing is known that counts now. */
@@ -279,10 +280,10 @@ int status_ask(struct status_desk *desk, const struct service *service, struct s
 		return E_NOT_FOUND;
 	}
 	if (question == NULL) {
-		question = ask(desk, service, leaf, issuer, key, url, name, why);
-	}
-	if (question == NULL) {
-		return E_NOT_FOUND;
+		err = ask(&question, desk, service, leaf, issuer, key, url, name, why);
+		if (err != E_OK) {
+			return err;
+		}
 	}
 	join(query, question);
 	ev_timer_init(&query->patience, on_patience, (double)config->timeout_ms / 1e3, 0);

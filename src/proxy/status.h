@@ -48,8 +48,8 @@ int status_desk_new(struct status_desk **out, struct ev_loop *loop, struct fetch
  * NULL is fine. */
 void status_desk_free(struct status_desk **desk);
 
-/* E_OK: *answer is current at now_s. E_NOT_FOUND: there is none and none is to be had now (*why, static): nobody to ask, it failed a moment ago, too
- * many questions. E_AGAIN: the query waits, for the service's timeout at most. `leaf` and `issuer` are DER, borrowed. */
+/* E_OK: *answer is current at now_s. E_NOT_FOUND: there is none and none is to be had now (*why, static): nobody to ask, or it failed a moment ago. E_LIMIT:
+ * the same because of too many questions (*why). E_AGAIN: the query waits, for the service's timeout at most. `leaf` and `issuer` are DER, borrowed. */
 int status_ask(struct status_desk *desk, const struct service *service, struct slice leaf,
                struct slice issuer, int64_t now_s, struct status_query *query,
                struct ocsp_answer *answer, const char **why);

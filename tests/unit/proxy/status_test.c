@@ -540,7 +540,7 @@ static void open_questions_are_bounded_and_end_with_the_fetcher(void)
 		snprintf(leaf, sizeof(leaf), "good-%u", i);
 		CU_ASSERT_EQUAL(ask(&s, &a[i], leaf), E_AGAIN);
 	}
-	CU_ASSERT_EQUAL(ask(&s, &more, "good"), E_NOT_FOUND);
+	CU_ASSERT_EQUAL(ask(&s, &more, "good"), E_LIMIT);
 	CU_ASSERT_STRING_EQUAL(more.why, "too many OCSP questions wait for their answers");
 	CU_ASSERT_EQUAL(ask(&s, &more, "good-0"), E_AGAIN);
 	fetcher_stop(&s.fetcher);
