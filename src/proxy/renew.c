@@ -155,6 +155,7 @@ static void take(struct engine *e)
 		log_error("CRLs and lists changed and could not be taken: %s; the ones of before "
 		          "stay in force",
 		          err_text(err));
+		memset(e->renewal.applied, 0, sizeof(e->renewal.applied)); /* to be tried again */
 		return;
 	}
 	e->epoch++;
@@ -168,15 +169,6 @@ static void take(struct engine *e)
 	engine_adopt(e, snapshot);
 	log_info("CRLs and lists changed: configuration %llu is in force",
 	         (unsigned long long)snapshot_epoch(snapshot));
-}
-
-void renew_now(struct engine *e)
-{
-	if (journal_healthy(e->journal)) {
-		look(e->renewal.seen, snapshot_config(e->snapshot));
-		memcpy(e->renewal.applied, e->renewal.seen, sizeof(e->renewal.applied));
-		take(e);
-	}
 }
 
 void renew_look(struct engine *e)

@@ -19,7 +19,5 @@ struct renewal {
 
 /* Another configuration is in force. */
 void renew_restart(struct engine *e);
-/* Files are known to be new and whole: at once. */
-void renew_now(struct engine *e);
 /* Once a second. */
 void renew_look(struct engine *e);

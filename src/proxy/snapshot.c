@@ -29,14 +29,15 @@ struct snapshot {
 
 /* --- the files that were read, for audit.config --- */
 
-static bool file_known(const struct snapshot *s, const char *path)
+/* NULL: it was not read, or there is no snapshot. */
+static const struct audit_file *find_file(const struct snapshot *s, const char *path)
 {
-	for (size_t i = 0; i < s->file_count; i++) {
+	for (size_t i = 0; s != NULL && i < s->file_count; i++) {
 		if (strcmp(s->files[i].path, path) == 0) {
-			return true;
+			return &s->files[i];
 		}
 	}
-	return false;
+	return NULL;
 }
 
 /* Room for one more; NULL: out of memory. */
@@ -50,15 +51,22 @@ static struct audit_file *grow_files(struct snapshot *s)
 	return &files[s->file_count];
 }
 
-static int add_file(struct snapshot *s, const char *path, const char *kind, const char *subject,
-                    int64_t not_before_s, int64_t not_after_s)
+/* What the plan of `old` was made of is what is in force, whatever stands in the file by now. */
+static int add_file(struct snapshot *s, const struct snapshot *old, const char *path,
+                    const char *kind, const char *subject, int64_t not_before_s, int64_t not_after_s)
 {
-	if (file_known(s, path)) {
+	if (find_file(s, path) != NULL) {
 		return E_OK;
 	}
 	struct audit_file *file = grow_files(s);
 	if (file == NULL) {
 		return E_NOMEM;
+	}
+	const struct audit_file *before = find_file(old, path);
+	if (before != NULL && strcmp(before->kind, kind) == 0) {
+		*file = *before;
+		s->file_count++;
+		return E_OK;
 	}
 	struct buf content;
 	buf_init(&content, FILE_MAX_BYTES + 65536);
@@ -76,12 +84,12 @@ static int add_file(struct snapshot *s, const char *path, const char *kind, cons
 	return err;
 }
 
-static int add_anchors(struct snapshot *s, const struct trust *trust)
+static int add_anchors(struct snapshot *s, const struct snapshot *old, const struct trust *trust)
 {
 	for (size_t i = 0; i < trust_anchor_count(trust); i++) {
 		const struct trust_anchor *anchor = trust_anchor_at(trust, i);
-		int err = add_file(s, anchor->file, "ca", anchor->subject, anchor->not_before_s,
-		                   anchor->not_after_s);
+		int err = add_file(s, old, anchor->file, "ca", anchor->subject,
+		                   anchor->not_before_s, anchor->not_after_s);
 		if (err != E_OK) {
 			return err;
 		}
@@ -89,10 +97,10 @@ static int add_anchors(struct snapshot *s, const struct trust *trust)
 	return E_OK;
 }
 
-static int add_certificate(struct snapshot *s, const char *path,
+static int add_certificate(struct snapshot *s, const struct snapshot *old, const char *path,
                            const struct tls_certificate_info *info)
 {
-	return add_file(s, path, "certificate", info->subject, info->not_before_s,
+	return add_file(s, old, path, "certificate", info->subject, info->not_before_s,
 	                info->not_after_s);
 }
 
@@ -101,7 +109,7 @@ static int add_lists(struct snapshot *s, const struct lists *lists)
 {
 	for (size_t i = 0; i < lists_file_count(lists); i++) {
 		const struct lists_file *from = lists_file_at(lists, i);
-		if (file_known(s, from->path)) {
+		if (find_file(s, from->path) != NULL) {
 			continue;
 		}
 		struct audit_file *file = grow_files(s);
@@ -120,39 +128,41 @@ static int add_lists(struct snapshot *s, const struct lists *lists)
 	return E_OK;
 }
 
-static int add_service_files(struct snapshot *s, const struct service *service)
+static int add_service_files(struct snapshot *s, const struct snapshot *old,
+                             const struct service *service)
 {
 	const struct config_texts *issuers = &service->config->client.issuers;
-	int err = add_anchors(s, service->trust);
+	int err = add_anchors(s, old, service->trust);
 	for (size_t i = 0; err == E_OK && i < issuers->count; i++) {
-		err = add_file(s, issuers->items[i].text, "issuer", NULL, 0, 0);
+		err = add_file(s, old, issuers->items[i].text, "issuer", NULL, 0, 0);
 	}
 	err = err == E_OK ? add_lists(s, snapshot_lists(s, service)) : err;
 	for (size_t i = 0; err == E_OK && i < service->config->certificate_count; i++) {
 		struct tls_certificate_info info = tls_service_certificate(service->tls, i);
-		err = add_certificate(s, service->config->certificates[i].chain.text, &info);
+		err = add_certificate(s, old, service->config->certificates[i].chain.text, &info);
 	}
 	return err;
 }
 
-static int add_upstream_files(struct snapshot *s, const struct upstream *upstream)
+static int add_upstream_files(struct snapshot *s, const struct snapshot *old,
+                              const struct upstream *upstream)
 {
 	const struct config_upstream_tls *tls = &upstream_config(upstream)->tls;
 	struct tls_certificate_info info;
 	if (upstream_tls(upstream) == NULL) {
 		return E_OK;
 	}
-	int err = add_anchors(s, upstream_trust(upstream, 0));
+	int err = add_anchors(s, old, upstream_trust(upstream, 0));
 	return err == E_OK && tls_client_certificate(upstream_tls(upstream), &info)
-	               ? add_certificate(s, tls->certificate.chain.text, &info)
+	               ? add_certificate(s, old, tls->certificate.chain.text, &info)
 	               : err;
 }
 
-/* Over the configuration's bytes and path and content of every file: a replaced file under the same path shows. */
-static int seal(struct snapshot *s, struct diag *diag)
+/* Over the configuration's bytes and path and content of every file: a replaced file under the same path shows. `old` as read_lists() has it. */
+static int seal(struct snapshot *s, const struct snapshot *old, struct diag *diag)
 {
 	for (size_t i = 0; i < s->plan->service_count; i++) {
-		int err = add_service_files(s, &s->plan->services[i]);
+		int err = add_service_files(s, old, &s->plan->services[i]);
 		if (err != E_OK) {
 			diag_error(diag, s->plan->config->path, s->plan->services[i].config->at,
 			           "a file of service %s changed or went away while it was read",
@@ -161,7 +171,7 @@ static int seal(struct snapshot *s, struct diag *diag)
 		}
 	}
 	for (size_t i = 0; i < s->plan->back_end_count; i++) {
-		int err = add_upstream_files(s, s->plan->back_ends[i].upstream);
+		int err = add_upstream_files(s, old, s->plan->back_ends[i].upstream);
 		if (err != E_OK) {
 			diag_error(
 				diag, s->plan->config->path,
@@ -259,7 +269,7 @@ int snapshot_build(struct snapshot **out, struct config **config, uint64_t epoch
 	}
 	err = store != NULL ? E_OK : crl_store_new(&own);
 	err = err == E_OK ? read_lists(s, NULL, store != NULL ? store : own, diag) : err;
-	err = err == E_OK ? seal(s, diag) : err;
+	err = err == E_OK ? seal(s, NULL, diag) : err;
 	crl_store_free(&own);
 	if (err == E_OK && diag->errors > 0) {
 		err = E_INVALID;
@@ -293,7 +303,7 @@ int snapshot_renew(struct snapshot **out, const struct snapshot *old, uint64_t e
 	if (err == E_OK && same_lists(s, old)) {
 		err = E_END;
 	}
-	err = err == E_OK ? seal(s, diag) : err;
+	err = err == E_OK ? seal(s, old, diag) : err;
 	if (err != E_OK) {
 		destroy(s);
 		return err;
