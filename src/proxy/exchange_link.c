@@ -89,6 +89,8 @@ static bool reuse_link(struct exchange *x)
 	if (link == NULL) {
 		return false;
 	}
+	/* Its own may be one with lists that nobody else needs any more. */
+	link_renew(link, x->conn->snapshot);
 	x->link = link;
 	x->pooled = true;
 	link_attach(link, &link_ops, x);
