@@ -1,9 +1,9 @@
 /* HTTP from one thread of its own, by libcurl: what nobody else has the time to wait for (CRLs, OCSP answers).
  *
  * Only http and https, straight to the server: no proxy from the environment, no .netrc, no user names in URLs, no cookies. Redirects
- * go to http and https alone, at most 3 of them. Certificates of https servers are checked against the system's store. A body beyond
- * the limit, a head beyond 64 KiB, or a time beyond the timeout ends the fetch. Nothing is retried here. Many run at once, at most
- * FETCHER_RUNNING_MAX; others wait their turn, and that counts as their time.
+ * go to http and https alone, from https to https alone, at most 3 of them. Certificates of https servers are checked against the
+ * system's store. A body beyond the limit, a head beyond 64 KiB, or a time beyond the timeout ends the fetch. Nothing is retried here.
+ * Many run at once, at most FETCHER_RUNNING_MAX; others wait their turn, and that counts as their time.
  *
  * Thread: fetcher_submit() from any; `done` is called from the fetcher's own, or from the one in fetcher_stop(). */
 #pragma once

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 #include "base/bug.h"
@@ -103,7 +104,9 @@ static bool set_options(struct transfer *transfer, uint64_t left_ms)
 	(fine = curl_easy_setopt(easy, CURLOPT_##option, (value)) == CURLE_OK && fine)
 	SET(URL, transfer->fetch->url);
 	SET(PROTOCOLS_STR, "http,https");
-	SET(REDIR_PROTOCOLS_STR, "http,https");
+	/* RFC 9110 15.4: nobody on the way can have a hand in what was asked for over https. */
+	SET(REDIR_PROTOCOLS_STR,
+	    strncasecmp(transfer->fetch->url, "https:", 6) == 0 ? "https" : "http,https");
 	SET(FOLLOWLOCATION, 1L);
 	SET(MAXREDIRS, REDIRECTS_MAX);
 	SET(DISALLOW_USERNAME_IN_URL, 1L);
@@ -217,7 +220,9 @@ static void describe_error(struct transfer *transfer, CURLcode code)
 		error = "the name of the host cannot be resolved";
 		break;
 	case CURLE_UNSUPPORTED_PROTOCOL:
-		error = "it leads to something else than http or https";
+		error = strncasecmp(fetch->url, "https:", 6) == 0
+		                ? "it leads to something else than https"
+		                : "it leads to something else than http or https";
 		break;
 	case CURLE_TOO_MANY_REDIRECTS:
 		error = "it is redirected too often";
