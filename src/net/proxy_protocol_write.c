@@ -112,7 +112,8 @@ static void put_tls(struct block *b, const struct proxy_announce *announce)
 	uint8_t fixed[TLV_HEAD_LEN + 5] = {PP2_TYPE_SSL};
 	fixed[3] = PP2_CLIENT_SSL;
 	if (announce->certificate) {
-		fixed[3] |= PP2_CLIENT_CERT_CONN | PP2_CLIENT_CERT_SESS;
+		fixed[3] |= PP2_CLIENT_CERT_SESS;
+		fixed[3] |= announce->resumed ? 0 : PP2_CLIENT_CERT_CONN;
 	}
 	set_u32(fixed + 4, announce->verify);
 	put(b, fixed, sizeof(fixed));

@@ -196,6 +196,7 @@ static void tell_tls(struct proxy_announce *announce, const struct handshake *hs
 	if (hs->chain != NULL && hs->possession == POSSESSION_PROVEN) {
 		const struct cert *leaf = &hs->chain->certs[0];
 		announce->certificate = true;
+		announce->resumed = hs->tls.resumed;
 		/* Names that readers would take for others are for the event alone. */
 		if (cert_identity_fault(leaf) == NULL) {
 			announce->common_name = common_name(leaf);

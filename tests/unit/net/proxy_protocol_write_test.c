@@ -152,6 +152,21 @@ static void the_tls_part_holds_what_was_found(void)
 	CU_ASSERT(slice_equal(tlv(inner, 0x28), SLICE("\x30\x00")));
 }
 
+/* 2.2.6: PP2_CLIENT_CERT_CONN is of the current connection, PP2_CLIENT_CERT_SESS of the session. */
+static void a_resumed_session_has_its_certificate_from_before(void)
+{
+	struct proxy_announce announce = full;
+	announce.resumed = true;
+	struct slice tls = tlv(behind(announced(&announce, "192.0.2.1", "192.0.2.2"), 28), 0x20);
+	CU_ASSERT_FATAL(tls.len > 5);
+	CU_ASSERT_EQUAL(memcmp(tls.data, "\x05\x01\x02\x03\x04", 5), 0);
+	CU_ASSERT(slice_equal(tlv(behind(tls, 5), 0x28), SLICE("\x30\x00")));
+	announce.certificate = false;
+	tls = tlv(behind(announced(&announce, "192.0.2.1", "192.0.2.2"), 28), 0x20);
+	CU_ASSERT_FATAL(tls.len > 5);
+	CU_ASSERT_EQUAL(tls.data[0], 0x01);
+}
+
 static void without_a_certificate_nothing_of_one_is_said(void)
 {
 	struct proxy_announce announce = full;
@@ -213,6 +228,8 @@ static const struct unit_test tests[] = {
 	{"without addresses it is unspecified, and our own is local",
          without_addresses_it_is_unspecified_and_our_own_is_local},
 	{"the TLS part holds what was found", the_tls_part_holds_what_was_found},
+	{"a resumed session has its certificate from before",
+         a_resumed_session_has_its_certificate_from_before},
 	{"without a certificate nothing of one is said",
          without_a_certificate_nothing_of_one_is_said},
 	{"what does not fit is left out, and the certificate first",
