@@ -15,7 +15,7 @@ from pathlib import Path
 from lib import procs
 
 SOURCES = Path(__file__).resolve().parents[1] / "clients"
-PROGRAMS = ("churn", "probe", "storm")
+PROGRAMS = ("again", "churn", "probe", "storm")
 _built = {}
 
 
@@ -164,22 +164,30 @@ def alert_in(output):
     return -1
 
 
+def client_context(client=None, version=None):
+    """Python's; trusts any server."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    # Debian's Python takes a connection that was cut off for one that ended.
+    context.options &= ~getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if version:
+        exact = ssl.TLSVersion.TLSv1_2 if version == "1.2" else ssl.TLSVersion.TLSv1_3
+        context.minimum_version = context.maximum_version = exact
+    if client is not None:
+        context.load_cert_chain(client.chain_file, client.key_file)
+    return context
+
+
 class Tls:
     """A client of Python's ssl, in this process: for connections that are held open while something happens."""
 
-    def __init__(self, address, name, client=None, version=None, source=None, patience=None):
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        # Debian's Python takes a connection that was cut off for one that ended.
-        context.options &= ~getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        if version:
-            exact = ssl.TLSVersion.TLSv1_2 if version == "1.2" else ssl.TLSVersion.TLSv1_3
-            context.minimum_version = context.maximum_version = exact
-        if client is not None:
-            context.load_cert_chain(client.chain_file, client.key_file)
-        self.adjust(context)
+    def __init__(self, address, name, client=None, version=None, source=None, patience=None, context=None, session=None):
+        """`context` stands for client and version; `session` is one of its own, to be resumed."""
+        if context is None:
+            context = client_context(client, version)
+            self.adjust(context)
         if address.startswith("unix:"):
             raw = socket.socket(socket.AF_UNIX)
             raw.settimeout(patience or procs.PATIENCE)
@@ -192,7 +200,7 @@ class Tls:
                                            (source, 0) if source else None)
             self.local = "%s:%d" % raw.getsockname()[:2]
         try:
-            self.socket = context.wrap_socket(raw, server_hostname=name)
+            self.socket = context.wrap_socket(raw, server_hostname=name, session=session)
         except BaseException:
             raw.close()
             raise

@@ -198,11 +198,7 @@ class Paused:
     """A handshake that stops where the client has all it needs and has not said its last word."""
 
     def __init__(self, address, name, client, version):
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        exact = ssl.TLSVersion.TLSv1_2 if version == "1.2" else ssl.TLSVersion.TLSv1_3
-        context.minimum_version = context.maximum_version = exact
-        context.load_cert_chain(client.chain_file, client.key_file)
+        context = clients.client_context(client, version)
         self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.tls = context.wrap_bio(self.incoming, self.outgoing, server_hostname=name)
         self.wire = clients.socket.create_connection((address.rsplit(":", 1)[0], int(address.rsplit(":", 1)[1])), procs.PATIENCE,
