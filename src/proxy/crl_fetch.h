@@ -1,7 +1,8 @@
 /* Keeps the CRLs of client.crl_fetch.urls up to date on disk: each URL once, for all services that name it.
  *
- * What is fetched takes the place of what is there only if it is better: CRLs that can be read, not older, not from the future, signed by the CA that
- * they name if that is one of the services' anchors, and of the same CAs as long as what is there is current. Whoever uses them reads the files
+ * What is fetched takes the place of what is there only if it is better: CRLs that can be read, not older, not from the future, of the same CAs, and
+ * of the same keys as long as what is there is current; signed by the CA that they name, where that is one of the services' anchors or issuers, and else over
+ * https, or for services alone that refuse whom no CRL speaks of. Whoever uses them reads the files
  * (peer/lists.h); what was fetched in an earlier life is used until then, and whatever fails leaves it in place.
  *
  * Fetched at once, then every interval, sooner when a nextUpdate comes before that, and after a failure again after 10 s, 20 s, 40 s ... up to the

@@ -97,10 +97,15 @@ static int compare_numbers(const char *a, const char *b)
 	return a_len != b_len ? (a_len < b_len ? -1 : 1) : strcmp(a, b);
 }
 
+/* RFC 5280 7.1 */
+static bool is_same_issuer(const struct crl_info *a, const struct crl_info *b)
+{
+	return slice_equal(a->issuer_folded, b->issuer_folded);
+}
+
 static bool is_same_list(const struct crl_info *a, const struct crl_info *b)
 {
-	return slice_equal(a->issuer_der, b->issuer_der) &&
-	       slice_equal(a->authority_key_id, b->authority_key_id) &&
+	return is_same_issuer(a, b) && slice_equal(a->authority_key_id, b->authority_key_id) &&
 	       a->only_users == b->only_users && a->only_cas == b->only_cas;
 }
 
@@ -114,43 +119,94 @@ static bool is_older(const struct crl_info *a, const struct crl_info *than)
 	       compare_numbers(a->number, than->number) < 0;
 }
 
-/* NULL, or why `new` must not take the place of `old`. */
-static const char *compare(const struct crl_set *new, const struct crl_set *old, int64_t now_s)
+/* How the CRLs of a file stand to one that is in use. */
+struct comparison {
+	bool issuer; /* one is of the same CA, */
+	bool list;   /* and of the same key and scope, */
+	bool older;  /* but all of those are older */
+};
+
+static struct comparison compare(const struct crl_set *new, const struct crl_info *old)
+{
+	struct comparison found = {.older = true};
+	for (size_t i = 0; i < new->count; i++) {
+		const struct crl_info *info = crl_info(new->items[i]);
+		found.issuer = found.issuer || is_same_issuer(info, old);
+		if (is_same_list(info, old)) {
+			found.list = true;
+			found.older = found.older && is_older(info, old);
+		}
+	}
+	return found;
+}
+
+static void explain(char error[static CRL_FETCH_ERROR_LEN], const char *prefix, const char *why)
+{
+	snprintf(error, CRL_FETCH_ERROR_LEN, "%s%s", prefix, why);
+}
+
+static int refuse(char error[static CRL_FETCH_ERROR_LEN], const char *why)
+{
+	explain(error, "what came is refused: ", why);
+	return E_INVALID;
+}
+
+/* With what to do if it is right all the same. */
+static int refuse_change(char error[static CRL_FETCH_ERROR_LEN], const char *why, const char *path)
+{
+	snprintf(error, CRL_FETCH_ERROR_LEN,
+	         "what came is refused: %s; if that is right, remove %s", why, path);
+	return E_INVALID;
+}
+
+/* Must `new` not take the place of `old`, which is at `path`? E_INVALID, and why; E_OK. */
+static int judge_change(const struct crl_set *new, const struct crl_set *old, const char *path,
+                        int64_t now_s, const struct crl_checks *checks,
+                        char error[static CRL_FETCH_ERROR_LEN])
 {
 	for (size_t i = 0; i < old->count; i++) {
 		const struct crl_info *info = crl_info(old->items[i]);
-		bool found = false, older = false;
-		for (size_t n = 0; n < new->count; n++) {
-			if (is_same_list(crl_info(new->items[n]), info)) {
-				bool this_one = is_older(crl_info(new->items[n]), info);
-				older = found ? older && this_one : this_one;
-				found = true;
-			}
+		/* It came when its CA was not known here, and is worth nothing: neither are its dates. */
+		if (checks->signer(checks->context, old->items[i]) == CRL_SIGNER_FALSE) {
+			continue;
 		}
-		if (older) {
-			return "it is older than the one in use";
+		struct comparison found = compare(new, info);
+		if (!found.issuer) {
+			return refuse_change(error, "it is of another CA than the one in use", path);
 		}
-		bool current = info->next_update_s == 0 || now_s < info->next_update_s;
-		if (!found && current) {
-			return "it is of another CA or key than the one in use, which is still "
-			       "current";
+		if (found.list && found.older) {
+			return refuse(error, "it is older than the one in use");
+		}
+		if (!found.list && (info->next_update_s == 0 || now_s < info->next_update_s)) {
+			return refuse_change(error,
+			                     "it is of another key or scope than the one in use, "
+			                     "which is still current",
+			                     path);
 		}
 	}
-	return NULL;
+	return E_OK;
 }
 
-static const char *judge(const struct crl_set *set, int64_t now_s,
-                         bool (*signed_well)(void *context, const struct crl *crl), void *context)
+/* The same of `new` by itself, and of who signed it. */
+static int judge(const struct crl_set *new, bool replaces, int64_t now_s,
+                 const struct crl_checks *checks, char error[static CRL_FETCH_ERROR_LEN])
 {
-	for (size_t i = 0; i < set->count; i++) {
-		if (crl_info(set->items[i])->this_update_s > now_s + CRL_FETCH_SKEW_S) {
-			return "it is from the future";
+	for (size_t i = 0; i < new->count; i++) {
+		if (crl_info(new->items[i])->this_update_s > now_s + CRL_FETCH_SKEW_S) {
+			return refuse(error, "it is from the future");
 		}
-		if (!signed_well(context, set->items[i])) {
-			return "it is not signed by the CA that it names";
+		enum crl_signer signer = checks->signer(checks->context, new->items[i]);
+		if (signer == CRL_SIGNER_FALSE) {
+			return refuse(error, "it is not signed by the CA that it names");
+		}
+		if (signer == CRL_SIGNER_UNKNOWN && replaces && !checks->unknown_replaces) {
+			return refuse(error,
+			              "nobody can tell whether its CA signed it, and without "
+			              "https anybody can make one up; name the CA under `ca` "
+			              "or `issuers` of a service that fetches it, or use https");
 		}
 	}
-	return NULL;
+	return E_OK;
 }
 
 /* --- writing --- */
@@ -244,15 +300,9 @@ static bool holds_already(const char *path, struct slice body)
 	return same;
 }
 
-static void explain(char error[static CRL_FETCH_ERROR_LEN], const char *prefix, const char *why)
-{
-	snprintf(error, CRL_FETCH_ERROR_LEN, "%s%s", prefix, why);
-}
-
 /* `old` is what is there; the new one is in `temporary`. */
 static int replace(const char *path, const char *temporary, const struct crl_set *old,
-                   int64_t modified_s, int64_t now_s,
-                   bool (*signed_well)(void *context, const struct crl *crl), void *context,
+                   int64_t modified_s, int64_t now_s, const struct crl_checks *checks,
                    struct crl_facts *facts, char error[static CRL_FETCH_ERROR_LEN])
 {
 	struct crl_set new;
@@ -262,13 +312,9 @@ static int replace(const char *path, const char *temporary, const struct crl_set
 		explain(error, "what came is no CRL that can be used: ", why);
 		return err;
 	}
-	why = judge(&new, now_s, signed_well, context);
-	if (why == NULL) {
-		why = compare(&new, old, now_s);
-	}
-	if (why != NULL) {
-		err = E_INVALID;
-		explain(error, "what came is refused: ", why);
+	err = judge(&new, old->count > 0, now_s, checks, error);
+	err = err == E_OK ? judge_change(&new, old, path, now_s, checks, error) : err;
+	if (err != E_OK) {
 		goto release_new;
 	}
 	struct crl_facts found = facts_of(&new);
@@ -285,8 +331,8 @@ release_new:
 }
 
 int crl_file_take(const char *path, struct slice body, int64_t modified_s, int64_t now_s,
-                  bool (*signed_well)(void *context, const struct crl *crl), void *context,
-                  struct crl_facts *facts, bool *changed, char error[static CRL_FETCH_ERROR_LEN])
+                  const struct crl_checks *checks, struct crl_facts *facts, bool *changed,
+                  char error[static CRL_FETCH_ERROR_LEN])
 {
 	struct crl_set old;
 	const char *why;
@@ -310,7 +356,7 @@ int crl_file_take(const char *path, struct slice body, int64_t modified_s, int64
 		explain(error, "it cannot be written: ", err_text(err));
 		goto release_old;
 	}
-	err = replace(path, temporary, &old, modified_s, now_s, signed_well, context, facts, error);
+	err = replace(path, temporary, &old, modified_s, now_s, checks, facts, error);
 	*changed = err == E_OK;
 	if (err != E_OK) {
 		unlink(temporary);

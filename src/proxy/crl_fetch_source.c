@@ -2,11 +2,11 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
-#include "peer/chain.h"
 #include "peer/trust.h"
 #include "proxy/snapshot.h"
 
@@ -28,40 +28,40 @@ static bool names(const struct service *service, const char *url)
 	return false;
 }
 
-/* True also where there is no memory to find out: whoever uses the CRL looks at its signature anyway. */
-static bool anchor_signed(const struct trust_anchor *anchor, const struct crl *crl)
-{
-	struct chain *chain = NULL;
-	bool does = true;
-	if (chain_new(&chain, &anchor->der, 1) == E_OK && chain_parse(chain) == E_OK) {
-		does = crl_is_signed_by(crl, &chain->certs[0]);
-	}
-	chain_unref(&chain);
-	return does;
-}
-
-/* False: services that name the URL have anchors of the CRL's name, and none of them signed it. Over plain HTTP anybody on the way can make one up, and
- * should not be able to take the good one away. */
-static bool signed_well(void *context, const struct crl *crl)
+/* By the CAs of all services that name the URL: one that they know is enough. */
+static enum crl_signer find_signer(void *context, const struct crl *crl)
 {
 	const struct source *source = context;
-	bool known = false;
+	enum crl_signer found = CRL_SIGNER_UNKNOWN;
 	for (size_t i = 0; i < snapshot_service_count(source->whose); i++) {
 		const struct service *service = snapshot_service(source->whose, i);
 		if (!names(service, source->url)) {
 			continue;
 		}
-		for (size_t a = 0; a < trust_anchor_count(service->trust); a++) {
-			const struct trust_anchor *anchor = trust_anchor_at(service->trust, a);
-			if (slice_equal(anchor->subject_der, crl_info(crl)->issuer_der)) {
-				known = true;
-				if (anchor_signed(anchor, crl)) {
-					return true;
-				}
-			}
+		enum crl_signer signer = trust_crl_signer(service->trust, crl);
+		if (signer == CRL_SIGNER_TRUE) {
+			return signer;
+		}
+		found = signer == CRL_SIGNER_FALSE ? signer : found;
+	}
+	return found;
+}
+
+/* Whoever is on the way of plain HTTP can make up a CRL of an intermediate that only clients send, as its signature can be checked by nobody here, and
+ * should not be able to take the good one away. Where every service is `hard` a forged one clears nobody. */
+static bool may_be_unknown(const struct source *source)
+{
+	if (strncasecmp(source->url, "https:", 6) == 0) {
+		return true;
+	}
+	for (size_t i = 0; i < snapshot_service_count(source->whose); i++) {
+		const struct service *service = snapshot_service(source->whose, i);
+		if (names(service, source->url) &&
+		    service->config->client.revocation != REVOCATION_HARD) {
+			return false;
 		}
 	}
-	return !known;
+	return true;
 }
 
 static void look(struct source *source)
@@ -90,9 +90,13 @@ void source_evaluate(struct source *source)
 	if (fetch->err != E_OK) {
 		snprintf(source->error, sizeof(source->error), "%s", fetch->error);
 	} else if (fetch->status == 200) {
+		const struct crl_checks checks = {
+			.signer = find_signer,
+			.context = source,
+			.unknown_replaces = may_be_unknown(source),
+		};
 		crl_file_take((const char *)source->path.data, fetch->body, fetch->last_modified_s,
-		              now_s(), signed_well, source, &source->facts, &source->changed,
-		              source->error);
+		              now_s(), &checks, &source->facts, &source->changed, source->error);
 		source->looked = true;
 		source->settled = is_settled(source);
 	} else if (fetch->status != 304 || fetch->if_modified_since_s == 0) {

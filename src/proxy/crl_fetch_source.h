@@ -13,7 +13,7 @@
 #include "net/fetcher.h"
 #include "proxy/crl_fetch_file.h"
 
-#define CRL_FETCH_SENTENCE_LEN 512
+#define CRL_FETCH_SENTENCE_LEN 1024
 /* RFC 9110 8.8.2.2: what was modified in the very second in which it was fetched may be modified once more, and Last-Modified stay.
  * Until it is so old, with room for clocks that differ, the next fetch is unconditional. */
 #define CRL_FETCH_SETTLED_S 60

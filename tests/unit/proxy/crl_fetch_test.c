@@ -156,19 +156,15 @@ static bool exists(const char *path)
 
 /* --- one file --- */
 
-static bool all_signed(void *context, const struct crl *crl)
+static enum crl_signer says(void *context, const struct crl *crl)
 {
-	(void)context;
 	(void)crl;
-	return true;
+	return *(const enum crl_signer *)context;
 }
 
-static bool none_signed(void *context, const struct crl *crl)
-{
-	(void)context;
-	(void)crl;
-	return false;
-}
+static enum crl_signer all_true = CRL_SIGNER_TRUE, all_false = CRL_SIGNER_FALSE,
+		       all_unknown = CRL_SIGNER_UNKNOWN;
+static const struct crl_checks trusting = {says, &all_true, false};
 
 struct taken {
 	int err;
@@ -180,13 +176,31 @@ struct taken {
 static struct taken take_at(const char *path, struct slice body, int64_t now_s)
 {
 	struct taken t = {0};
-	t.err = crl_file_take(path, body, 0, now_s, all_signed, NULL, &t.facts, &t.changed, t.error);
+	t.err = crl_file_take(path, body, 0, now_s, &trusting, &t.facts, &t.changed, t.error);
 	return t;
 }
 
 static struct taken take(const char *path, struct slice body)
 {
 	return take_at(path, body, PKI_NOW);
+}
+
+static struct taken take_by(const char *path, struct slice body, const struct crl_checks *checks)
+{
+	struct taken t = {0};
+	t.err = crl_file_take(path, body, 0, PKI_NOW, checks, &t.facts, &t.changed, t.error);
+	return t;
+}
+
+/* For these words; more may follow. */
+static bool is_refused_for(struct taken t, const char *words)
+{
+	char begin[CRL_FETCH_ERROR_LEN];
+	snprintf(begin, sizeof(begin), "what came is refused: %s", words);
+	if (strncmp(t.error, begin, strlen(begin)) != 0) {
+		printf("\n\"%s\"", t.error);
+	}
+	return t.err == E_INVALID && !t.changed && strncmp(t.error, begin, strlen(begin)) == 0;
 }
 
 static bool is_refused(struct taken t, const char *error)
@@ -234,8 +248,8 @@ static void a_crl_is_written_whole_and_private(void)
 	CU_ASSERT_EQUAL(st.st_mtime, PKI_NOW - 1000);
 	/* As the server dates it. */
 	der = crl_of(ca(), PKI_NOW - 900, PKI_NOW + 1000);
-	t.err = crl_file_take(s.path, der, PKI_NOW - 50, PKI_NOW, all_signed, NULL, &t.facts,
-	                      &t.changed, t.error);
+	t.err = crl_file_take(s.path, der, PKI_NOW - 50, PKI_NOW, &trusting, &t.facts, &t.changed,
+	                      t.error);
 	CU_ASSERT_EQUAL(t.err, E_OK);
 	CU_ASSERT_EQUAL_FATAL(stat(s.path, &st), 0);
 	CU_ASSERT_EQUAL(st.st_mtime, PKI_NOW - 50);
@@ -273,9 +287,8 @@ static void pem_is_taken_also_with_several_crls(void)
 	CU_ASSERT_EQUAL(t.facts.this_update_s, PKI_NOW - 6);
 	CU_ASSERT_EQUAL(t.facts.next_update_s, PKI_NOW + 7);
 	/* Each of them counts. */
-	CU_ASSERT(is_refused(take(s.path, crl_of(ca(), PKI_NOW - 5, PKI_NOW + 9)),
-	                     "what came is refused: it is of another CA or key than the one in "
-	                     "use, which is still current"));
+	CU_ASSERT(is_refused_for(take(s.path, crl_of(ca(), PKI_NOW - 5, PKI_NOW + 9)),
+	                         "it is of another CA than the one in use"));
 	CU_ASSERT(file_holds(s.path, buf_slice(&text)));
 	buf_release(&text);
 	end_file(&s);
@@ -337,20 +350,47 @@ static void of_the_same_date_the_lower_number_is_refused(void)
 	end_file(&s);
 }
 
-static void another_ca_waits_until_the_one_in_use_has_ended(void)
+static void another_ca_never_takes_its_place(void)
 {
 	struct file_scene s;
+	char words[CRL_FETCH_ERROR_LEN];
 	begin_file(&s);
 	const struct pki_cert *other = crl_pki_ca("CN=Other", PKI_P256_B, NULL);
 	struct slice mine = crl_of(ca(), PKI_NOW - 10, PKI_NOW + 1000);
 	struct slice theirs = crl_of(other, PKI_NOW - 10, PKI_NOW + 9000);
 	CU_ASSERT(take(s.path, mine).changed);
-	CU_ASSERT(is_refused(take_at(s.path, theirs, PKI_NOW + 999),
-	                     "what came is refused: it is of another CA or key than the one in "
-	                     "use, which is still current"));
+	snprintf(words, sizeof(words),
+	         "it is of another CA than the one in use; if that is right, remove %s", s.path);
+	CU_ASSERT(is_refused_for(take(s.path, theirs), words));
+	CU_ASSERT(is_refused_for(take_at(s.path, theirs, PKI_NOW + 5000), words));
 	CU_ASSERT(file_holds(s.path, mine));
-	CU_ASSERT(take_at(s.path, theirs, PKI_NOW + 1000).changed);
-	CU_ASSERT(file_holds(s.path, theirs));
+	/* RFC 5280 7.1: this is the same one. */
+	CU_ASSERT(
+		take(s.path, crl_of(crl_pki_ca("CN=  ca", PKI_P256_A, NULL), PKI_NOW - 5, 0)).changed);
+	end_file(&s);
+}
+
+static void another_key_waits_until_the_one_in_use_has_ended(void)
+{
+	struct file_scene s;
+	begin_file(&s);
+	/* authorityKeyIdentifier with a keyIdentifier of one octet */
+	const uint8_t key_id[] = {0x30, 0x03, 0x80, 0x01, 0x77};
+	struct slice mine = crl_of(ca(), PKI_NOW - 10, PKI_NOW + 1000);
+	struct slice next = crl_pki_make(&(struct crl_pki_spec){
+		.issuer = ca(),
+		.this_update = PKI_NOW - 5,
+		.next_update = PKI_NOW + 9000,
+		.extensions = {
+			crl_pki_extension("2.5.29.35", false, slice_of(key_id, sizeof(key_id)))}});
+	CU_ASSERT(take(s.path, mine).changed);
+	CU_ASSERT(
+		is_refused_for(take_at(s.path, next, PKI_NOW + 999),
+	                       "it is of another key or scope than the one in use, which is still "
+	                       "current; if that is right, remove "));
+	CU_ASSERT(file_holds(s.path, mine));
+	CU_ASSERT(take_at(s.path, next, PKI_NOW + 1000).changed);
+	CU_ASSERT(file_holds(s.path, next));
 	end_file(&s);
 }
 
@@ -369,12 +409,57 @@ static void one_from_the_future_is_refused(void)
 static void one_that_its_ca_did_not_sign_is_refused(void)
 {
 	struct file_scene s;
-	struct taken t;
 	begin_file(&s);
-	t.err = crl_file_take(s.path, crl_of(ca(), 0, 0), 0, PKI_NOW, none_signed, NULL, &t.facts,
-	                      &t.changed, t.error);
-	CU_ASSERT(is_refused(t, "what came is refused: it is not signed by the CA that it names"));
+	const struct crl_checks checks = {says, &all_false, true};
+	CU_ASSERT(is_refused(take_by(s.path, crl_of(ca(), 0, 0), &checks),
+	                     "what came is refused: it is not signed by the CA that it names"));
 	CU_ASSERT_FALSE(exists(s.path));
+	end_file(&s);
+}
+
+static void one_that_nobody_can_check_is_taken_where_there_is_none(void)
+{
+	struct file_scene s;
+	begin_file(&s);
+	const struct crl_checks checks = {says, &all_unknown, false};
+	struct slice first = crl_of(ca(), PKI_NOW - 20, PKI_NOW + 1000);
+	CU_ASSERT(take_by(s.path, first, &checks).changed);
+	CU_ASSERT(is_refused_for(take_by(s.path, crl_of(ca(), PKI_NOW - 10, PKI_NOW + 1000), &checks),
+	                         "nobody can tell whether its CA signed it"));
+	CU_ASSERT(file_holds(s.path, first));
+	/* The very same is no change. */
+	struct taken t = take_by(s.path, first, &checks);
+	CU_ASSERT_EQUAL(t.err, E_OK);
+	CU_ASSERT_FALSE(t.changed);
+	end_file(&s);
+}
+
+static void one_that_nobody_can_check_replaces_another_if_it_may(void)
+{
+	struct file_scene s;
+	begin_file(&s);
+	const struct crl_checks checks = {says, &all_unknown, true};
+	CU_ASSERT(take_by(s.path, crl_of(ca(), PKI_NOW - 20, 0), &checks).changed);
+	CU_ASSERT(take_by(s.path, crl_of(ca(), PKI_NOW - 10, 0), &checks).changed);
+	end_file(&s);
+}
+
+static enum crl_signer by_number(void *context, const struct crl *crl)
+{
+	(void)context;
+	return strcmp(crl_info(crl)->number, "01") == 0 ? CRL_SIGNER_TRUE : CRL_SIGNER_FALSE;
+}
+
+static void a_forged_one_from_before_gives_way_whatever_it_says(void)
+{
+	struct file_scene s;
+	begin_file(&s);
+	const struct crl_checks then = {says, &all_unknown, false};
+	const struct crl_checks now = {by_number, NULL, false};
+	struct slice right = numbered_crl(ca(), 1);
+	CU_ASSERT(take_by(s.path, crl_of(ca(), PKI_NOW + 200, PKI_NOW + PKI_DAY), &then).changed);
+	CU_ASSERT(take_by(s.path, right, &now).changed);
+	CU_ASSERT(file_holds(s.path, right));
 	end_file(&s);
 }
 
@@ -759,7 +844,7 @@ static void failures_leave_what_is_there_and_are_told_once(void)
 		{200, too_much, "the answer has more than the 65536 bytes that are allowed"},
 		{301, nothing, "it leads to something else than http or https"},
 		{200, an_older_one, "it is older than the one in use"},
-		{200, a_foreign_one, "it is of another CA or key"},
+		{200, a_foreign_one, "it is of another CA than the one in use"},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct scene s;
@@ -868,6 +953,61 @@ static void an_anchor_of_that_name_has_to_have_signed_it(void)
 	trust_free(&signer);
 }
 
+/* A CRL that the CA of this name did not sign is told from one that it did. */
+static void check_forged_one_is_told(struct trust *signer)
+{
+	struct scene s;
+	begin(&s);
+	struct slice forged =
+		crl_pki_make(&(struct crl_pki_spec){.issuer = ca(),
+	                                            .wrong_signature = true,
+	                                            .this_update = started_s - 1,
+	                                            .next_update = started_s + PKI_DAY});
+	add_service(&s.snapshot, s.url, OFTEN_MS);
+	s.snapshot.configs[0].client.revocation = REVOCATION_SOFT;
+	s.snapshot.services[0].trust = signer;
+	crl_fetch_watch(s.fetch, &s.snapshot);
+	wait_for_changes(&s, 1);
+	offer(forged, 200);
+	wait_for_log(&s, "what came is refused: it is not signed by the CA that it names");
+	offer(crl_of(ca(), started_s - 5, started_s + PKI_DAY), 200);
+	wait_for_changes(&s, 2);
+	end(&s);
+}
+
+static void a_ca_is_found_by_its_name_as_it_is_compared(void)
+{
+	struct trust *signer = pki_trust(
+		&(struct pki_trust_spec){.anchors = {crl_pki_ca("CN=cA ", PKI_P256_A, NULL)}});
+	check_forged_one_is_told(signer);
+	trust_free(&signer);
+}
+
+static void one_of_the_issuers_signs_as_well_as_an_anchor(void)
+{
+	struct trust *signer =
+		pki_trust(&(struct pki_trust_spec){.anchors = {pki_root()}, .issuers = {ca()}});
+	check_forged_one_is_told(signer);
+	trust_free(&signer);
+}
+
+static void of_a_ca_that_is_no_anchor_none_replaces_another_for_soft_services(void)
+{
+	struct scene s;
+	begin(&s);
+	struct slice good = content;
+	add_service(&s.snapshot, s.url, OFTEN_MS);
+	add_service(&s.snapshot, s.url, OFTEN_MS);
+	s.snapshot.configs[1].client.revocation = REVOCATION_SOFT;
+	crl_fetch_watch(s.fetch, &s.snapshot);
+	wait_for_changes(&s, 1);
+	offer(crl_of(ca(), started_s - 5, started_s + PKI_DAY), 200);
+	wait_for_log(&s, "name the CA under `ca` or `issuers`");
+	CU_ASSERT(file_holds(path_of(&s, s.url), good));
+	CU_ASSERT_EQUAL(s.changes, 1);
+	end(&s);
+}
+
 static void of_a_ca_that_is_no_anchor_it_is_taken(void)
 {
 	struct scene s;
@@ -927,10 +1067,17 @@ static const struct unit_test tests[] = {
 	{"an older one is refused", an_older_one_is_refused},
 	{"of the same date, the lower number is refused",
          of_the_same_date_the_lower_number_is_refused},
-	{"another CA waits until the one in use has ended",
-         another_ca_waits_until_the_one_in_use_has_ended},
+	{"another CA never takes its place", another_ca_never_takes_its_place},
+	{"another key waits until the one in use has ended",
+         another_key_waits_until_the_one_in_use_has_ended},
 	{"one from the future is refused", one_from_the_future_is_refused},
 	{"one that its CA did not sign is refused", one_that_its_ca_did_not_sign_is_refused},
+	{"one that nobody can check is taken where there is none",
+         one_that_nobody_can_check_is_taken_where_there_is_none},
+	{"one that nobody can check replaces another if it may",
+         one_that_nobody_can_check_replaces_another_if_it_may},
+	{"a forged one from before gives way, whatever it says",
+         a_forged_one_from_before_gives_way_whatever_it_says},
 	{"what cannot be read is replaced", what_cannot_be_read_is_replaced},
 	{"what a crash or a link left is not written through",
          what_a_crash_or_a_link_left_is_not_written_through},
@@ -956,7 +1103,12 @@ static const struct unit_test tests[] = {
 	{"a server that hangs is left at the timeout", a_server_that_hangs_is_left_at_the_timeout},
 	{"an anchor of that name has to have signed it",
          an_anchor_of_that_name_has_to_have_signed_it},
+	{"a CA is found by its name as it is compared", a_ca_is_found_by_its_name_as_it_is_compared},
+	{"one of the issuers signs as well as an anchor",
+         one_of_the_issuers_signs_as_well_as_an_anchor},
 	{"of a CA that is no anchor it is taken", of_a_ca_that_is_no_anchor_it_is_taken},
+	{"of a CA that is no anchor none replaces another for soft services",
+         of_a_ca_that_is_no_anchor_none_replaces_another_for_soft_services},
 	{"what is not watched any more is not fetched", what_is_not_watched_any_more_is_not_fetched},
 	{"a stop while it runs ends everything", a_stop_while_it_runs_ends_everything},
 };
