@@ -4,6 +4,7 @@
 #include <gnutls/x509.h>
 #include <stdlib.h>
 #include <strings.h>
+#include <sys/stat.h>
 
 #include "base/buf.h"
 #include "base/err.h"
@@ -74,6 +75,13 @@ static bool take_word(struct slice *s, const char *word)
 static bool starts_with(struct slice s, const char *what)
 {
 	return s.len >= strlen(what) && memcmp(s.data, what, strlen(what)) == 0;
+}
+
+/* What `openssl x509 -fingerprint` prints between the name of the hash and its digits. */
+static struct slice without_label(struct slice s)
+{
+	static const char label[] = "Fingerprint=";
+	return starts_with(s, label) ? slice_of(s.data + strlen(label), s.len - strlen(label)) : s;
 }
 
 static int digit_of(uint8_t c)
@@ -305,13 +313,14 @@ static int read_line(struct reader *r, struct slice line)
 	}
 	line = without_comment(line);
 	if (take_word(&line, "sha1")) {
-		return read_sha1(r, line);
+		return read_sha1(r, without_label(line));
 	}
 	if (take_word(&line, "spki")) {
 		return read_spki(r, line);
 	}
 	if (take_word(&line, "sha256")) {
-		return add_hex(r, &r->list->sha256, line, "sha256 takes 64 hexadecimal digits");
+		return add_hex(r, &r->list->sha256, without_label(line),
+		               "sha256 takes 64 hexadecimal digits");
 	}
 	return add_hex(r, &r->list->sha256, line,
 	               "neither a SHA-256 fingerprint of 64 hexadecimal digits nor sha256, sha1, "
@@ -358,17 +367,32 @@ static void warn(const struct reader *r, const struct config_text *path, const c
 	}
 }
 
+/* *why then is a static sentence. */
+static int load_file(struct buf *text, const char *path, const char **why)
+{
+	struct stat st;
+	int err = stat(path, &st) == -1 ? err_from_errno() : E_OK;
+	/* Opening a FIFO would wait for somebody. */
+	if (err == E_OK && !S_ISREG(st.st_mode)) {
+		*why = "it is no regular file";
+		return E_INVALID;
+	}
+	err = err == E_OK ? file_load(text, path, LIST_FILE_BYTES_MAX) : err;
+	*why = err == E_LIMIT ? "is larger than 64 MiB" : err_text(err);
+	return err;
+}
+
 int list_file_read(struct list_file **out, const struct config_text *path, enum list_use use,
                    const char *file, struct diag *diag)
 {
 	struct buf text;
 	buf_init(&text, LIST_FILE_BYTES_MAX);
 	struct list_file *list = calloc(1, sizeof(*list));
-	int err = list == NULL ? E_NOMEM : file_load(&text, path->text, LIST_FILE_BYTES_MAX);
+	const char *why = err_text(E_NOMEM);
+	int err = list == NULL ? E_NOMEM : load_file(&text, path->text, &why);
 	if (err != E_OK) {
 		diag_error(diag, file, path->at, "%s list %s: %s",
-		           use == LIST_DENY ? "deny" : "allow", path->text,
-		           err == E_LIMIT ? "is larger than 64 MiB" : err_text(err));
+		           use == LIST_DENY ? "deny" : "allow", path->text, why);
 		goto release_text;
 	}
 	list->sha256.width = SHA256_BYTES;

@@ -9,7 +9,8 @@
  *     spki AB:CD:... | spki <base64>           SHA-256 of its public key (SubjectPublicKeyInfo), hexadecimal or as RFC 7469 writes it
  *     serial 0A1B issuer CN=Some CA,O=Some     serial number and issuer, both as events write them (tls.client.issuer)
  *
- * PEM certificates stand for their SHA-256; they may be mixed with lines. On deny lists a fingerprint stands for both certificates
+ * Before the digits of sha256 and sha1 may stand `Fingerprint=`, as openssl prints it. PEM certificates stand for their SHA-256; they may be
+ * mixed with lines. On deny lists a fingerprint stands for both certificates
  * that an ECDSA signature makes (ecdsa.h). Thread: made by the main thread; immutable. */
 #pragma once
 
@@ -32,7 +33,7 @@ enum list_use {
 	LIST_PINNED /* allow, and nothing that an unproven certificate can say: no serial */
 };
 
-/* Reads one file (at most LIST_FILE_BYTES_MAX). Each wrong line is an error in `diag` with the list's own path and line; `at`
+/* Reads one regular file (at most LIST_FILE_BYTES_MAX). Each wrong line is an error in `diag` with the list's own path and line; `at`
  * and `file` say where the configuration names it. Warnings: an allow list without an entry, since nobody gets in; what looks
  * like a comment behind an issuer; `spki` for
  * LIST_PINNED, as whoever holds that key can write any name into a certificate around it. E_INVALID; E_NOMEM. */

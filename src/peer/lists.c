@@ -160,6 +160,16 @@ static int compare_names(const struct dirent **a, const struct dirent **b)
 	return strcmp((*a)->d_name, (*b)->d_name);
 }
 
+/* `crl/` and `crl` are the same folder, and its files the same files. */
+static int length_of(const char *folder)
+{
+	size_t len = strnlen(folder, PATH_BYTES_MAX);
+	while (len > 0 && folder[len - 1] == '/') {
+		len--;
+	}
+	return (int)len;
+}
+
 /* Returns how many files it had. */
 static size_t read_folder(struct build *b, const struct config_text *folder,
                           struct dirent *const *names, size_t count)
@@ -169,7 +179,8 @@ static size_t read_folder(struct build *b, const struct config_text *folder,
 		struct buf path;
 		struct stat st;
 		buf_init(&path, PATH_BYTES_MAX);
-		buf_printf(&path, "%s/%s", folder->text, names[i]->d_name);
+		buf_printf(&path, "%.*s/%s", length_of(folder->text), folder->text,
+		           names[i]->d_name);
 		buf_append_byte(&path, 0);
 		const char *text = (const char *)path.data;
 		int err = path.err;

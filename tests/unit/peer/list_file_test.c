@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "pki.h"
@@ -132,6 +134,7 @@ static void every_spelling_of_a_fingerprint_is_the_same(void)
 		hex(sha256(), true, ": \t"),
 		line("sha256 ", hex(sha256(), true, ""), ""),
 		line("SHA256\t", hex(sha256(), false, ":"), "\r"),
+		line("sha256 Fingerprint=", hex(sha256(), true, ":"), "\n"), /* as openssl prints it */
 		line("  ", hex(sha256(), true, ":"), "  # a comment\r\n"),
 		line("# first\n\n  \t \n", hex(sha256(), true, ""), "#x\n\n# last"),
 		line("\xef\xbb\xbf", hex(sha256(), true, ""), "\r\n"),
@@ -231,6 +234,8 @@ static void sha1_is_for_deny_lists(void)
 	const char *what = finds(entry, LIST_DENY, leaf(), false);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(what);
 	CU_ASSERT_STRING_EQUAL(what, "SHA-1 fingerprint");
+	entry = line("SHA1 Fingerprint=", hex(sha1(), true, ":"), "");
+	CU_ASSERT_PTR_NOT_NULL(finds(entry, LIST_DENY, leaf(), false));
 	static const enum list_use others[] = {LIST_ALLOW, LIST_PINNED};
 	for (size_t i = 0; i < 2; i++) {
 		struct diag diag;
@@ -292,6 +297,7 @@ static void wrong_lines_are_refused_where_they_stand(void)
 	wrong(LIST_DENY, SLICE("a\0b"), neither);
 	wrong(LIST_DENY, SLICE("\xff\xfe"), neither);
 	wrong(LIST_DENY, SLICE("sha256 12"), "sha256 takes 64");
+	wrong(LIST_DENY, SLICE("sha256 Fingerprint="), "sha256 takes 64");
 	wrong(LIST_DENY, pki_join(SLICE("sha1 "), fingerprint), "sha1 takes 40");
 	wrong(LIST_DENY, SLICE("spki 00"), "spki takes");
 	/* RFC 4648 3.5: the last two bits stand for nothing, and are zero */
@@ -369,6 +375,23 @@ static void files_that_cannot_be_read_are_refused_where_they_are_named(void)
 		CU_ASSERT_PTR_NOT_NULL(strstr(diag.first->text, paths[i]));
 		diag_release(&diag);
 	}
+}
+
+static void a_fifo_is_refused_and_not_waited_for(void)
+{
+	char *fifo = pki_file(SLICE(""));
+	CU_ASSERT_EQUAL_FATAL(unlink(fifo), 0);
+	CU_ASSERT_EQUAL_FATAL(mkfifo(fifo, 0600), 0);
+	struct config_text path = {fifo, {7, 3}};
+	struct list_file *list;
+	struct diag diag;
+	diag_init(&diag);
+	alarm(30); /* who waits for a writer waits for ever */
+	CU_ASSERT_EQUAL(list_file_read(&list, &path, LIST_DENY, "conf.yaml", &diag), E_INVALID);
+	alarm(0);
+	CU_ASSERT_EQUAL_FATAL(diag.errors, 1);
+	CU_ASSERT_PTR_NOT_NULL(strstr(diag.first->text, "it is no regular file"));
+	diag_release(&diag);
 }
 
 /* The file is good, and this is said of it at the place where it is named; NULL: nothing. */
@@ -470,6 +493,7 @@ static const struct unit_test tests[] = {
 	{"many wrong lines are not all told", many_wrong_lines_are_not_all_told},
 	{"files that cannot be read are refused where they are named",
          files_that_cannot_be_read_are_refused_where_they_are_named},
+	{"a FIFO is refused and not waited for", a_fifo_is_refused_and_not_waited_for},
 	{"operators are warned of lists that surprise", operators_are_warned_of_lists_that_surprise},
 	{"all of a large list are found", all_of_a_large_list_are_found},
 	{"a comment behind an issuer is told of once", a_comment_behind_an_issuer_is_told_of_once},

@@ -228,6 +228,13 @@ static void folders_give_their_files_in_order(void)
 	CU_ASSERT_STRING_EQUAL(lists_file_at(lists, 1)->path, b);
 	CU_ASSERT_STRING_EQUAL(lists_file_at(lists, 2)->path, c);
 	lists_unref(&lists);
+	/* However the folder is written, its files have one name. */
+	char *slash = NULL;
+	CU_ASSERT_NOT_EQUAL_FATAL(asprintf(&slash, "%s//", folder), -1);
+	lists = good(&(struct named){.crls = PATHS(slash)});
+	CU_ASSERT_STRING_EQUAL(lists_file_at(lists, 0)->path, a);
+	lists_unref(&lists);
+	free(slash);
 	/* One that is wrong is named. */
 	char *wrong = put(folder, "readme", SLICE("hello"));
 	says(&(struct named){.crls = PATHS(folder)}, DIAG_ERROR, 10, wrong);
