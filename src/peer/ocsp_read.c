@@ -150,6 +150,16 @@ static bool read_basic(struct reading *r, struct slice basic)
 	       get_extensions(&tbs, DER_CONTEXT_CONSTRUCTED | 1, &r->extensions) && tbs.len == 0;
 }
 
+/* RFC 5280 4.1.1.2: an OID, and parameters that may be absent; of a NULL there is only one. */
+static bool read_hash_algorithm(struct slice in, struct slice *oid)
+{
+	uint8_t tag;
+	struct slice parameters;
+	return der_get(&in, DER_OID, oid) &&
+	       (in.len == 0 || (der_any(&in, &tag, &parameters, NULL) && in.len == 0 &&
+	                        (tag != DER_NULL || parameters.len == 0)));
+}
+
 /* CertID; hashes that are not known here cannot be about anybody. */
 static bool read_cert_id(const struct reading *r, struct slice in, bool *ours)
 {
@@ -158,7 +168,7 @@ static bool read_cert_id(const struct reading *r, struct slice in, bool *ours)
 	struct slice name;
 	struct slice key;
 	struct slice serial;
-	if (!der_get(&in, DER_SEQUENCE, &algorithm) || !der_get(&algorithm, DER_OID, &oid) ||
+	if (!der_get(&in, DER_SEQUENCE, &algorithm) || !read_hash_algorithm(algorithm, &oid) ||
 	    !der_get(&in, DER_OCTET_STRING, &name) || !der_get(&in, DER_OCTET_STRING, &key) ||
 	    !der_get(&in, DER_INTEGER, &serial) || in.len != 0) {
 		return false;

@@ -342,6 +342,18 @@ static void times_are_read_strictly(void)
 	                E_INVALID);
 }
 
+/* RFC 5280 4.1.1.2: that of the hash in the CertID, which is compared by its OID alone. */
+static void broken_parameters_of_a_hash_are_refused(void)
+{
+	struct ocsp_pki_spec spec = usual();
+	struct slice tbs = pki_keep(ocsp_pki_tbs(ocsp_pki_answer(&spec)));
+	uint8_t *null = memmem(tbs.data, tbs.len, "\x02\x1a\x05\x00", 4);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(null);
+	CU_ASSERT_EQUAL(read_bytes(ocsp_pki_sign(tbs, PKI_P256_B)), E_OK);
+	null[3] = 1; /* an octet that is not there */
+	CU_ASSERT_EQUAL(read_bytes(ocsp_pki_sign(tbs, PKI_P256_B)), E_INVALID);
+}
+
 /* ResponseData around other parts than those of `tbs`; an empty slice leaves one out. */
 static struct slice tbs_with(struct slice version, struct slice singles)
 {
@@ -526,6 +538,7 @@ static const struct unit_test tests[] = {
 	{"a responder that declines is told by its word",
          a_responder_that_declines_is_told_by_its_word},
 	{"times are read strictly", times_are_read_strictly},
+	{"broken parameters of a hash are refused", broken_parameters_of_a_hash_are_refused},
 	{"only version one is read", only_version_one_is_read},
 	{"an answer without entries is refused", an_answer_without_entries_is_refused},
 	{"what is no basic answer is refused", what_is_no_basic_answer_is_refused},
