@@ -23,17 +23,18 @@ def web():
 
 
 class Place:
-    """Services `hard` and `soft` that fetch the CRL of `dev`, and a client who is on it and one who is not."""
+    """Services `hard` and `soft` that fetch the CRL of `dev`, and a client who is on it and one who is not. `dev` is among their CAs, so
+    that whoever fetches can check its signature."""
 
-    def __init__(self, own_proxies, pki, echo, web, start=True, fetch=None, **client):
+    def __init__(self, own_proxies, pki, echo, web, start=True, fetch=None, modes=("hard", "soft"), cas=("root", "dev"), **client):
         self.pki, self.web, self.url = pki, web, web.url(PATH)
         self.good, self.revoked = pki.client("good"), pki.client_cached("fetch-revoked")
         self.content = crl.crl(pki.dev, [self.revoked], number=5, since=MADE)
         web.pages.setdefault(PATH, self.content)
-        client = {"crl_fetch": {"urls": [self.url], "interval": "1s", **(fetch or {})}, "revocation_scope": "leaf", **client}
+        client = {"ca": [getattr(pki, one).chain_file for one in cas], "revocation_scope": "leaf",
+                  "crl_fetch": {"urls": [self.url], "interval": "1s", **(fetch or {})}, **client}
         self.proxy = own_proxies(["127.0.0.1:%d" % procs.free_port()],
-                                 [service("hard", pki, echo, client=client),
-                                  service("soft", pki, echo, client={**client, "revocation": "soft"})], start=start)
+                                 [service(mode, pki, echo, client={**client, "revocation": mode}) for mode in modes], start=start)
         self.address = self.proxy.config["listeners"][0]["bind"]
 
     @property
@@ -199,7 +200,8 @@ WORSE = {
     "lower-number": lambda pki: crl.crl(pki.dev, number=4, since=MADE),
     "from-the-future": lambda pki: crl.crl(pki.dev, number=9, since=now() + DAY),
     "of-another-ca": lambda pki: crl.crl(pki.tst, number=9),
-    "of-an-anchor-and-forged": lambda pki: crl.crl(pki.root, number=9, signer=pki.tst),
+    "forged": lambda pki: crl.crl(pki.dev, number=9, signer=pki.tst),
+    "of-the-root-and-forged": lambda pki: crl.crl(pki.root, number=9, signer=pki.tst),
     "behind-its-end": lambda pki: crl.crl(pki.dev, number=9) + b"\0",
 }
 
@@ -207,6 +209,28 @@ WORSE = {
 @pytest.mark.parametrize("kind", WORSE)
 def test_what_is_no_better_changes_nothing(lasting, kind):
     changes_nothing(lasting, WORSE[kind](lasting.pki), ".*")
+
+
+def test_what_nobody_can_check_takes_nothing_away(own_proxies, pki, echo, web):
+    """The CRL of a CA that only clients show came over plain HTTP: with `soft`, another one could let somebody in."""
+    place = Place(own_proxies, pki, echo, web, cas=["root"]).fetched()
+    assert (place.verdict(), place.verdict(place.revoked, "soft")) == ("ok", "revoked")
+    size = place.changes(crl.crl(pki.dev, number=9, signer=pki.tst))
+    place.complains("what came is refused: nobody can tell whether its CA signed it.*stays in use", size)
+    assert (place.verdict(), place.verdict(place.revoked, "soft")) == ("ok", "revoked")
+    assert place.kept.read_bytes() == place.content and len(renewals(place.proxy)) == 1
+
+
+def test_where_all_are_strict_a_forged_one_lets_nobody_in(own_proxies, pki, echo, web):
+    place = Place(own_proxies, pki, echo, web, modes=["hard"], cas=["root"]).fetched()
+    assert (place.verdict(), place.verdict(place.revoked)) == ("ok", "revoked")
+    place.changes(crl.crl(pki.dev, number=9, signer=pki.tst))
+    wait_renewal(place.proxy, 1)
+    for client in (place.good, place.revoked):
+        expect.check(place.event(client), "revocation_unknown", decision="deny", denied_by="verify", code=8, depth=0)
+    place.changes(crl.crl(pki.dev, [place.revoked], number=10))
+    wait_renewal(place.proxy, 2)
+    assert (place.verdict(), place.verdict(place.revoked)) == ("ok", "revoked")
 
 
 def test_a_stale_answer_is_told_of_and_still_says_who_is_out(own_proxies, pki, echo, web):
