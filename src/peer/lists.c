@@ -25,6 +25,7 @@ struct build {
 	gnutls_hash_hd_t hash;
 	int64_t now_s;
 	int err;          /* the first one, E_NOMEM before others */
+	bool awaited;     /* a CRL that is to be fetched is not at hand */
 	const char *path; /* of the CRL that is read; borrowed */
 	struct mark at;
 };
@@ -243,6 +244,7 @@ static void read_fetched(struct build *b, const char *folder, const struct confi
 		b->at = url->at;
 		err = crl_store_read(b->store, b->path, take_crl, b, &why);
 	}
+	b->awaited = b->awaited || err != E_OK;
 	if (err == E_NOMEM) {
 		fail(b, err);
 	} else if (err != E_OK && err != E_NOT_FOUND) {
@@ -259,6 +261,37 @@ static void sort_crls(struct lists *lists)
 	}
 	lists->revocation.crls = lists->crls;
 	lists->revocation.crl_count = lists->crl_count;
+}
+
+static bool has_crl_of(const struct lists *lists, const struct cert *ca)
+{
+	for (size_t i = 0; i < lists->crl_count; i++) {
+		if (slice_equal(crl_info(lists->crls[i])->issuer_folded, ca->x509->subject_folded)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Of intermediates that clients send nothing is known here; the CAs themselves are in every path. */
+static void warn_of_missing(struct build *b, const struct config_client *client)
+{
+	const struct trust *trust = b->trust;
+	bool all = client->revocation_scope == REVOCATION_PATH || trust->max_depth == 0;
+	if (client->revocation != REVOCATION_HARD || b->awaited || !all ||
+	    (client->crl.count == 0 && client->crl_fetch.urls.count == 0)) {
+		return;
+	}
+	struct mark at = client->crl.count > 0 ? client->crl.at : client->crl_fetch.at;
+	for (size_t i = 0; i < trust->ca.count; i++) {
+		const struct anchor *ca = &trust->ca.items[i];
+		if (ca->cert.x509->ca && !has_crl_of(b->lists, &ca->cert)) {
+			diag_warn(b->diag, b->file, at,
+			          "there is no CRL of the CA %s: with revocation: hard everybody "
+			          "below it is revocation_unknown",
+			          ca->shown.subject);
+		}
+	}
 }
 
 /* --- allow and deny --- */
@@ -304,6 +337,9 @@ static void read_all(struct build *b, const struct config_client *client, const 
 	}
 	struct lists *lists = b->lists;
 	sort_crls(lists);
+	if (b->err == E_OK) {
+		warn_of_missing(b, client);
+	}
 	read_lists(b, &client->allow, b->trust->pinned ? LIST_PINNED : LIST_ALLOW, &lists->allow,
 	           &lists->allow_count);
 	read_lists(b, &client->deny, LIST_DENY, &lists->deny, &lists->deny_count);
@@ -327,6 +363,7 @@ int lists_new(struct lists **out, const struct trust *trust, const struct config
 		.file = file,
 		.diag = diag,
 		.now_s = clock_wall_us() / 1000000,
+		.awaited = folder == NULL && client->crl_fetch.urls.count > 0,
 	};
 	if (gnutls_hash_init(&b.hash, GNUTLS_DIG_SHA256) < 0) {
 		lists_unref(&lists);

@@ -21,8 +21,8 @@ struct lists;
  * crl_cache_path(); NULL: none) has; what was not fetched yet is no error. Of a folder in client.crl every regular file counts that
  * does not begin with a dot. `trust` has to outlive the set. Errors: a file
  * that is missing, unreadable or wrong, with line for lists; an indirect CRL; an empty folder. Warnings: a CRL that is not current, one
- * that bears the name of a CA of this trust and is not signed by it, or with max_depth 0 the name of none; a fetched file that is
- * wrong, and not used. Of list files: list_file.h. E_INVALID when `diag` got an error; E_NOMEM. Nothing of `client` is kept. */
+ * that bears the name of a CA of this trust and is not signed by it, or with max_depth 0 the name of none; a CA of this trust
+ * without any, where that is `revocation_unknown` for all below it; a fetched file that is wrong, and not used. Of list files: list_file.h. E_INVALID when `diag` got an error; E_NOMEM. Nothing of `client` is kept. */
 int lists_new(struct lists **out, const struct trust *trust, const struct config_client *client,
               const char *folder, struct crl_store *store, const char *file, struct diag *diag);
 struct lists *lists_ref(struct lists *lists);

@@ -413,6 +413,32 @@ static void operators_are_warned_of_crls_that_will_not_do(void)
 	trust_free(&issuers);
 }
 
+static void operators_are_warned_of_cas_without_a_crl(void)
+{
+	const struct pki_cert *other = crl_pki_ca("CN=Anybody", PKI_P256_D, NULL);
+	struct named named = {.crls = PATHS(pki_file(crl_of(other, -1000, 1000))),
+	                      .revocation = REVOCATION_HARD};
+	says(&named, DIAG_WARNING, 10, "no CRL of the CA CN=Lists CA");
+	/* An intermediate has the leaf, maybe, and its CRL is this one. */
+	named.scope = REVOCATION_LEAF;
+	struct lists *lists = good(&named);
+	lists_unref(&lists);
+	named.scope = REVOCATION_PATH;
+	named.revocation = REVOCATION_SOFT;
+	lists = good(&named);
+	lists_unref(&lists);
+	/* What is fetched may be it. */
+	named.revocation = REVOCATION_HARD;
+	named.urls = PATHS((char *)"http://crl.example/a.crl");
+	named.folder = "/tmp/tlscribe-no-such-folder";
+	lists = good(&named);
+	lists_unref(&lists);
+	named.urls = NULL;
+	named.crls = PATHS(pki_file(good_crl()), pki_file(crl_of(other, -1000, 1000)));
+	lists = good(&named);
+	lists_unref(&lists);
+}
+
 static void a_crl_that_did_not_change_is_one_object(void)
 {
 	struct crl_store *store;
@@ -457,6 +483,7 @@ static const struct unit_test tests[] = {
          all_that_can_change_a_verdict_changes_the_id},
 	{"operators are warned of CRLs that will not do",
          operators_are_warned_of_crls_that_will_not_do},
+	{"operators are warned of CAs without a CRL", operators_are_warned_of_cas_without_a_crl},
 	{"a CRL that did not change is one object", a_crl_that_did_not_change_is_one_object},
 	{"pinned services take no serial numbers", pinned_services_take_no_serial_numbers},
 };
