@@ -64,7 +64,8 @@ static int add_folder(struct trials *trials, const char *kind, const struct conf
 		if (entry->d_name[0] == '.') {
 			continue;
 		}
-		if (asprintf(&path, "%s/%s", folder->text, entry->d_name) == -1) {
+		const char *slash = folder->text[strlen(folder->text) - 1] == '/' ? "" : "/";
+		if (asprintf(&path, "%s%s%s", folder->text, slash, entry->d_name) == -1) {
 			err = E_NOMEM;
 		} else if (stat(path, &st) == -1 || !S_ISREG(st.st_mode)) {
 			free(path);
@@ -138,12 +139,29 @@ static int add_service(struct trials *trials, const struct config_service *servi
 	return err;
 }
 
+/* Where proxy/crl_fetch keeps what it fetched: somebody else's after a first run without `user`. */
+static int add_fetched(struct trials *trials, const struct config *config,
+                       const struct config_crl_fetch *fetch)
+{
+	char *path = NULL;
+	if (fetch->urls.count == 0) {
+		return E_OK;
+	}
+	if (asprintf(&path, "%s/crl", config->state.text) == -1) {
+		return E_NOMEM;
+	}
+	return add(trials, "crl_fetch", path, fetch->at, TRIAL_CHANGE);
+}
+
 int trials_collect(struct trials *trials, const struct config *config)
 {
 	int err = E_OK;
 	*trials = (struct trials){0};
 	for (size_t i = 0; i < config->service_count && err == E_OK; i++) {
 		err = add_service(trials, &config->services[i]);
+		if (err == E_OK) {
+			err = add_fetched(trials, config, &config->services[i].client.crl_fetch);
+		}
 	}
 	if (err != E_OK) {
 		return err;

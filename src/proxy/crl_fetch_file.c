@@ -320,7 +320,7 @@ static int replace(const char *path, const char *temporary, const struct crl_set
 	struct crl_facts found = facts_of(&new);
 	err = put_in_place(temporary, path, modified_s != 0 ? modified_s : found.this_update_s);
 	if (err != E_OK) {
-		explain(error, "it cannot be written: ", err_text(err));
+		explain(error, "it cannot be kept below state: ", err_text(err));
 		goto release_new;
 	}
 	*facts = found;
@@ -353,7 +353,7 @@ int crl_file_take(const char *path, struct slice body, int64_t modified_s, int64
 	}
 	err = write_new(temporary, body);
 	if (err != E_OK) {
-		explain(error, "it cannot be written: ", err_text(err));
+		explain(error, "it cannot be kept below state: ", err_text(err));
 		goto release_old;
 	}
 	err = replace(path, temporary, &old, modified_s, now_s, checks, facts, error);

@@ -74,7 +74,8 @@ static void site_init(struct site *site, const char *user)
 	         "    default: true\n"
 	         "    certificates: [{chain: %s/c.pem, key: %s/k.pem}]\n"
 	         "    client: {verify: required, ca: [%s/ca.pem], issuers: [%s/i.pem],\n"
-	         "             crl: [%s/a.crl, %s/crls], allow: [%s/allow], deny: [%s/deny]}\n"
+	         "             crl: [%s/a.crl, %s/crls/], allow: [%s/allow], deny: [%s/deny],\n"
+	         "             crl_fetch: {urls: [\"http://ca.example/a.crl\"]}}\n"
 	         "    mode: http\n"
 	         "    upstream: {servers: [\"b:1\"], tls: {ca: [%s/bca.pem]}}\n"
 	         "    routes:\n"
@@ -209,7 +210,7 @@ static void a_key_for_back_ends_that_others_can_read_is_warned_of(void)
 	check_said(&site,
 	           "warning: the private key FOLDER/bk.pem can be read by every user of this "
 	           "machine\n");
-	CU_ASSERT_EQUAL(site.diag.first->at.line, 15);
+	CU_ASSERT_EQUAL(site.diag.first->at.line, 16);
 	site_release(&site);
 }
 
@@ -267,7 +268,7 @@ static void a_folder_that_the_user_cannot_list_is_an_error(void)
 	unlink(path);
 	set_mode(&site, "crls", 0711);
 	check_as_nobody(&site,
-	                "crl: FOLDER/crls cannot be read by user nobody: Permission denied\n");
+	                "crl: FOLDER/crls/ cannot be read by user nobody: Permission denied\n");
 	site_release(&site);
 }
 
@@ -281,6 +282,22 @@ static void a_state_folder_that_the_user_cannot_write_is_an_error(void)
 	set_mode(&site, "state", 0755);
 	check_as_nobody(&site,
 	                "state: FOLDER/state cannot be used by user nobody: Permission denied\n");
+	site_release(&site);
+}
+
+static void fetched_lists_that_the_user_cannot_replace_are_an_error(void)
+{
+	struct site site;
+	site_init(&site, "nobody");
+	char path[128];
+	snprintf(path, sizeof(path), "%s/k.pem", site.folder);
+	unlink(path);
+	snprintf(path, sizeof(path), "%s/state/crl", site.folder);
+	CU_ASSERT_EQUAL(mkdir(path, 0755), 0);
+	check_as_nobody(&site,
+	                "crl_fetch: FOLDER/state/crl cannot be used by user nobody: Permission "
+	                "denied\n");
+	rmdir(path);
 	site_release(&site);
 }
 
@@ -339,6 +356,8 @@ static const struct unit_test tests[] = {
          a_folder_that_the_user_cannot_list_is_an_error},
 	{"a state folder that the user cannot write is an error",
          a_state_folder_that_the_user_cannot_write_is_an_error},
+	{"fetched lists that the user cannot replace are an error",
+         fetched_lists_that_the_user_cannot_replace_are_an_error},
 	{"a user that can read all is good", a_user_that_can_read_all_is_good},
 	{"a state that is no folder is an error", a_state_that_is_no_folder_is_an_error},
 	{"a state folder that is not there yet is good",

@@ -495,7 +495,7 @@ static void a_folder_that_is_not_there_is_told(void)
 	begin_file(&s);
 	struct taken t = take("/nonexistent/a.crl", crl_of(ca(), 0, 0));
 	CU_ASSERT_EQUAL(t.err, E_NOT_FOUND);
-	CU_ASSERT_EQUAL(strncmp(t.error, "it cannot be written: ", 22), 0);
+	CU_ASSERT_EQUAL(strncmp(t.error, "it cannot be kept below state: ", 31), 0);
 	end_file(&s);
 }
 
