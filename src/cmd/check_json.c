@@ -138,8 +138,10 @@ static json_t *make_files(const struct lists *lists, const char *kind)
 		buf_init_fixed(&hex, sha256, 64);
 		buf_append_hex(&hex, slice_of(file->sha256, sizeof(file->sha256)), false);
 		sha256[hex.len] = '\0';
-		json_t *row = json_pack("{s:s, s:s, s:I}", "file", file->path, "sha256", sha256,
-		                        "entries", (json_int_t)file->entries);
+		/* In a folder a name may hold bytes that are not UTF-8; JSON cannot show it then. */
+		json_t *path = json_string(file->path);
+		json_t *row = json_pack("{s:o, s:s, s:I}", "file", path == NULL ? json_null() : path,
+		                        "sha256", sha256, "entries", (json_int_t)file->entries);
 		if (row != NULL && file->issuer != NULL) {
 			json_object_set_new(row, "issuer", json_string(file->issuer));
 			json_object_set_new(row, "this_update", make_time(file->this_update_s));

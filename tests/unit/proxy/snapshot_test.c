@@ -1,4 +1,4 @@
-/* Who serves which name on which listener. A certificate is made on the fly: a service needs one to be built. */
+/* Who serves which name on which listener, and lists that are read anew. A certificate is made on the fly: a service needs one to be built. */
 #include "proxy/snapshot.h"
 
 #include <stdio.h>
@@ -23,6 +23,13 @@ static void write_file(const char *name, const gnutls_datum_t *content)
 	    fclose(f) != 0) {
 		abort();
 	}
+}
+
+static void remove_file(const char *name)
+{
+	char path[128];
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	unlink(path);
 }
 
 static void check(int ret)
@@ -62,6 +69,12 @@ static void make_certificate(void)
 /* Built once; the certificate is not needed any more afterwards. */
 static struct snapshot *snapshot;
 
+#define LISTED \
+	"  - name: listed\n    server_names: [listed.example]\n" \
+	"    certificates: [{chain: %1$s/s.pem, key: %1$s/s.key}]\n" \
+	"    client: {verify: required, trust: pinned, allow: [%1$s/allow]}\n" \
+	"    mode: tcp\n    upstream: {servers: [127.0.0.1:9]}\n"
+
 #define REST(name, names, more) \
 	"  - name: " name "\n    server_names: " names "\n    " more "\n" \
 	"    certificates: [{chain: %1$s/s.pem, key: %1$s/s.key}]\n" \
@@ -76,7 +89,16 @@ static const char text[] =
 			REST("other", "[Plain.Example, 10.example]", "default: false")
 				REST("deep", "[\"*.x.a.example\"]", "default: false")
 					REST("second", "[api.a.example]", "default: false")
-						REST("fallback", "[f.example]", "default: true");
+						REST("fallback", "[f.example]", "default: true")
+							LISTED;
+
+/* An allow list of one entry, which begins with this digit. */
+static void write_allow(char digit)
+{
+	char line[] = "0000000000000000000000000000000000000000000000000000000000000000\n";
+	line[0] = digit;
+	write_file("allow", &(gnutls_datum_t){(unsigned char *)line, sizeof(line) - 1});
+}
 
 static void build(void)
 {
@@ -84,6 +106,7 @@ static void build(void)
 		abort();
 	}
 	make_certificate();
+	write_allow('1');
 	char config_text[8192];
 	int len = snprintf(config_text, sizeof(config_text), text, folder);
 	struct diag diag;
@@ -98,13 +121,8 @@ static void build(void)
 		abort();
 	}
 	diag_release(&diag);
-	char path[128];
-	const char *const names[] = {"s.pem", "s.key"};
-	for (size_t i = 0; i < 2; i++) {
-		snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
-		unlink(path);
-	}
-	rmdir(folder);
+	remove_file("s.pem");
+	remove_file("s.key");
 }
 
 /* The name of who takes it; "-": nobody. */
@@ -190,6 +208,70 @@ static void a_name_of_any_length_is_looked_up(void)
 	}
 }
 
+static const struct audit_file *find_file(const struct snapshot *s, const char *kind)
+{
+	size_t count;
+	const struct audit_file *files = snapshot_files(s, &count);
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(files[i].kind, kind) == 0) {
+			return &files[i];
+		}
+	}
+	return NULL;
+}
+
+/* As renew.c does it. */
+static int renew(struct snapshot **out, unsigned *errors)
+{
+	struct crl_store *store;
+	struct diag diag;
+	diag_init(&diag);
+	CU_ASSERT_EQUAL_FATAL(crl_store_new(&store), E_OK);
+	int err = snapshot_renew(out, snapshot, 8, store, &diag);
+	*errors = (unsigned)diag.errors;
+	crl_store_free(&store);
+	diag_release(&diag);
+	return err;
+}
+
+/* What the configuration was made of is in force whatever became of its files: they are gone here. */
+static void lists_are_renewed_and_nothing_else_is_read(void)
+{
+	struct snapshot *renewed = NULL;
+	unsigned errors;
+	CU_ASSERT_EQUAL(renew(&renewed, &errors), E_END);
+	write_allow('2');
+	CU_ASSERT_EQUAL_FATAL(renew(&renewed, &errors), E_OK);
+	CU_ASSERT_EQUAL(errors, 0);
+	CU_ASSERT(snapshot_same_plan(renewed, snapshot));
+	CU_ASSERT_EQUAL(snapshot_epoch(renewed), 8);
+	CU_ASSERT_NOT_EQUAL(memcmp(snapshot_sha256(renewed), snapshot_sha256(snapshot), 32), 0);
+	CU_ASSERT_NOT_EQUAL(memcmp(find_file(renewed, "allow")->sha256,
+	                           find_file(snapshot, "allow")->sha256, 32),
+	                    0);
+	const struct audit_file *certificate = find_file(renewed, "certificate");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(certificate);
+	CU_ASSERT_EQUAL(memcmp(certificate->sha256, find_file(snapshot, "certificate")->sha256, 32),
+	                0);
+	CU_ASSERT_STRING_EQUAL(certificate->subject, "CN=server");
+	snapshot_unref(&renewed);
+	/* The same lists are the same configuration, however it came to be. */
+	write_allow('1');
+	CU_ASSERT_EQUAL(renew(&renewed, &errors), E_END);
+}
+
+static void lists_that_cannot_be_read_change_nothing(void)
+{
+	struct snapshot *renewed = NULL;
+	unsigned errors;
+	write_allow('x');
+	CU_ASSERT_EQUAL(renew(&renewed, &errors), E_END);
+	CU_ASSERT_EQUAL(errors, 1);
+	remove_file("allow");
+	CU_ASSERT_EQUAL(renew(&renewed, &errors), E_END);
+	CU_ASSERT_EQUAL(errors, 1);
+}
+
 static void it_outlives_its_maker(void)
 {
 	struct snapshot *mine = snapshot_ref(snapshot);
@@ -210,11 +292,16 @@ static const struct unit_test tests[] = {
          without_a_default_unknown_names_have_no_service},
 	{"a NUL does not end a name", a_nul_does_not_end_a_name},
 	{"a name of any length is looked up", a_name_of_any_length_is_looked_up},
+	{"lists are renewed, and nothing else is read", lists_are_renewed_and_nothing_else_is_read},
+	{"lists that cannot be read change nothing", lists_that_cannot_be_read_change_nothing},
 	{"a snapshot outlives its maker", it_outlives_its_maker},
 };
 
 int main(void)
 {
 	build();
-	return unit_run("proxy/snapshot", tests, sizeof(tests) / sizeof(tests[0]));
+	int status = unit_run("proxy/snapshot", tests, sizeof(tests) / sizeof(tests[0]));
+	remove_file("allow");
+	rmdir(folder);
+	return status;
 }
