@@ -319,8 +319,10 @@ static void refuse_unknown(struct binder *b, const char *group, const struct yam
 	}
 	const struct config_option *elsewhere = option_elsewhere(node->key);
 	if (elsewhere != NULL) {
-		binder_complain(b, node->key_at, "unknown option %s here: there is %s", shown,
-		                elsewhere->path);
+		bool at_top = strcmp(elsewhere->path, option_name(elsewhere)) == 0;
+		binder_complain(b, node->key_at, "unknown option %s here: %s%s", shown,
+		                at_top ? "it stands at the top level of the file" : "there is ",
+		                at_top ? "" : elsewhere->path);
 		return;
 	}
 	char known[512] = "";
