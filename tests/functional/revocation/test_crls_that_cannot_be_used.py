@@ -92,7 +92,7 @@ def test_an_empty_folder_is_refused(site, tmp_path):
 
 
 def test_what_is_merely_unknown_is_taken(site, pki, tmp_path):
-    crl.put(tmp_path / "a.crl", crl.pem(crl.crl(pki.dev, [crl.entry(ENTRY, HARMLESS)], extensions=[HARMLESS])))
+    crl.put(tmp_path / "a.crl", crl.pem(crl.crl(pki.root), crl.crl(pki.dev, [crl.entry(ENTRY, HARMLESS)], extensions=[HARMLESS])))
     got = site.check()
     assert (got.returncode, got.stderr) == (0, ""), got
 
