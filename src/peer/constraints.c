@@ -383,6 +383,12 @@ static bool well_formed(struct check *check, struct slice subtrees)
 		if (form == FORM_DNS && base.len > 0 && !is_host(base)) {
 			return false;
 		}
+		/* [4] is explicit: a Name stands inside, and nothing else. */
+		struct slice name;
+		if (form == FORM_DIRECTORY &&
+		    (!der_get(&base, DER_SEQUENCE, &name) || base.len != 0)) {
+			return false;
+		}
 	}
 	return true;
 }

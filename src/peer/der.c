@@ -25,7 +25,8 @@ bool der_any(struct slice *in, uint8_t *tag, struct slice *content, struct slice
 		}
 		head += octets;
 	}
-	if (len > in->len - head) {
+	/* X.690 8.8.2: nothing is in a NULL */
+	if (len > in->len - head || (in->data[0] == DER_NULL && len > 0)) {
 		return false;
 	}
 	*tag = in->data[0];

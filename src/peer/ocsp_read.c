@@ -150,14 +150,12 @@ static bool read_basic(struct reading *r, struct slice basic)
 	       get_extensions(&tbs, DER_CONTEXT_CONSTRUCTED | 1, &r->extensions) && tbs.len == 0;
 }
 
-/* RFC 5280 4.1.1.2: an OID, and parameters that may be absent; of a NULL there is only one. */
+/* RFC 5280 4.1.1.2: an OID, and parameters that may be absent. */
 static bool read_hash_algorithm(struct slice in, struct slice *oid)
 {
 	uint8_t tag;
-	struct slice parameters;
 	return der_get(&in, DER_OID, oid) &&
-	       (in.len == 0 || (der_any(&in, &tag, &parameters, NULL) && in.len == 0 &&
-	                        (tag != DER_NULL || parameters.len == 0)));
+	       (in.len == 0 || (der_any(&in, &tag, NULL, NULL) && in.len == 0));
 }
 
 /* CertID; hashes that are not known here cannot be about anybody. */

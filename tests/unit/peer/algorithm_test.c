@@ -138,6 +138,19 @@ static void curves_and_kinds_of_key_are_judged_alike_by_every_profile(void)
 	}
 }
 
+/* X.690 8.8.2 */
+static void a_null_with_content_is_malformed(void)
+{
+	struct key_kind key;
+	struct signature_kind signature;
+	CU_ASSERT_FALSE(key_kind_read(&key, spki("1.2.840.113549.1.1.1", SLICE("\x05\x01\x00"),
+	                                         rsa_key(2048, SLICE("\x01\x00\x01")))));
+	CU_ASSERT_FALSE(signature_kind_read(
+		&signature, identifier("1.2.840.113549.1.1.11", SLICE("\x05\x01\x00"))));
+	CU_ASSERT_TRUE(signature_kind_read(&signature,
+	                                   identifier("1.2.840.113549.1.1.11", SLICE("\x05\x00"))));
+}
+
 /* RFC 8410 3: of them alone it is said that there are none, and keys with some are read by nobody. */
 static void parameters_of_edwards_curves_are_malformed(void)
 {
@@ -373,6 +386,7 @@ static const struct unit_test tests[] = {
          rsa_exponents_that_hide_nothing_are_weak_in_every_profile},
 	{"curves and kinds of key are judged alike by every profile",
          curves_and_kinds_of_key_are_judged_alike_by_every_profile},
+	{"a NULL with content is malformed", a_null_with_content_is_malformed},
 	{"parameters of Edwards curves are malformed", parameters_of_edwards_curves_are_malformed},
 	{"hashes are judged by profile, and MD5 never passes",
          hashes_are_judged_by_profile_and_md5_never_passes},

@@ -293,6 +293,13 @@ static void forms_that_do_not_exist_are_refused(void)
 		issuer_facts.permitted = pki_tlv(DER_SEQUENCE, pki_tlv(bad[i], SLICE("a.example")));
 		CU_ASSERT_PTR_NOT_NULL(constraints_check(&issuer, &cert, &comparisons));
 	}
+	/* A directory name that is none, and one with something behind it */
+	issuer_facts.permitted = pki_tlv(DER_SEQUENCE, pki_tlv(0xa4, SLICE("\x86\x01\x61")));
+	CU_ASSERT_PTR_NOT_NULL(constraints_check(&issuer, &cert, &comparisons));
+	issuer_facts.permitted = pki_tlv(DER_SEQUENCE, pki_tlv(0xa4, SLICE("\x30\x00\x05\x00")));
+	CU_ASSERT_PTR_NOT_NULL(constraints_check(&issuer, &cert, &comparisons));
+	issuer_facts.permitted = pki_tlv(DER_SEQUENCE, pki_tlv(0xa4, SLICE("\x30\x00")));
+	CU_ASSERT_PTR_NULL(constraints_check(&issuer, &cert, &comparisons));
 }
 
 static void comparisons_run_out(void)
