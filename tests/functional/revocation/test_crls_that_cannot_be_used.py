@@ -44,7 +44,8 @@ CASES = {
     # RFC 5280 5.2.5, 5.3.3
     "indirect": (lambda ca: crl.crl(ca, extensions=[crl.indirect()]), "it is an indirect CRL, which is not supported"),
     "entry-of-another-issuer": (
-        lambda ca: crl.crl(ca, [crl.entry(ENTRY, der.extension(crl.ENTRY_ISSUER, der.sequence(der.explicit(4, ca.subject)), critical=True))]),
+        lambda ca: crl.crl(ca, [crl.entry(ENTRY, der.extension(crl.ENTRY_ISSUER, der.sequence(der.explicit(4, ca.subject)),
+                                                               critical=True))]),
         "it is an indirect CRL, which is not supported"),
     # RFC 5280 5.2.4
     "delta": (lambda ca: crl.crl(ca, extensions=[crl.delta()]), "it is a delta CRL, which is not supported"),
@@ -60,7 +61,8 @@ CASES = {
     "certificate": (lambda ca: ca.chain[0], ".*"),
     "certificate-pem": (lambda ca: ca.chain_file.read_bytes(), r"it has no CRL, neither PEM \(X509 CRL\) nor DER"),
     "pem-without-end": (lambda ca: crl.pem(crl.crl(ca))[:-10], ".*"),
-    "good-and-bad": (lambda ca: crl.pem(crl.crl(ca), crl.crl(ca, extensions=[crl.indirect()])), "it is an indirect CRL, which is not supported"),
+    "good-and-bad": (lambda ca: crl.pem(crl.crl(ca), crl.crl(ca, extensions=[crl.indirect()])),
+                     "it is an indirect CRL, which is not supported"),
 }
 
 

@@ -284,7 +284,8 @@ def test_answers_that_do_not_count_clear_nobody(own_proxies, world, web, pki, ec
         "no-delegate": (lambda r: ocsp.forge(good, dev, world.stranger, with_certificate=True),
                         "the responder's certificate is not for OCSP signing"),
         "old-delegate": (lambda r: ocsp.forge(good, dev, expired, with_certificate=True), "the responder's certificate has expired"),
-        "foreign-delegate": (lambda r: ocsp.forge(good, dev, foreign, with_certificate=True), "the responder's certificate is of another issuer"),
+        "foreign-delegate": (lambda r: ocsp.forge(good, dev, foreign, with_certificate=True),
+                             "the responder's certificate is of another issuer"),
         "flipped": (lambda r: flip(ocsp.forge(good, dev, dev)), None),
         "large": (lambda r: made(r) + bytes(70000), None),
     }

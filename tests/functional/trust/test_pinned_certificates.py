@@ -99,7 +99,8 @@ def judged(proxy, world, name, kind, version="1.3"):
     ("denied", "mine", "denylisted", "deny"), ("denied", "rsa", "ok", "allow"),
     ("tolerant", "expired", "expired", "allow_tolerated"), ("tolerant", "other", "not_allowlisted", "deny"),
     ("week", "expired", "expired", "allow_tolerated"), ("week", "early", "not_yet_valid", "deny"),
-    ("optional", "mine", "ok", "allow"), ("optional", "other", "not_allowlisted", "deny"), ("optional", None, "no_certificate", "allow_anonymous"),
+    ("optional", "mine", "ok", "allow"), ("optional", "other", "not_allowlisted", "deny"),
+    ("optional", None, "no_certificate", "allow_anonymous"),
     ("passthrough", "mine", "ok", "allow"), ("passthrough", "other", "not_allowlisted", "allow_unverified"),
     ("passthrough", "copied", "possession_failed", "deny"),
 ])
