@@ -158,7 +158,8 @@ static void print_client(const struct service *service, const struct lists *list
 	print_anchors(service->trust, now_s);
 	print_texts("issuers", &client->issuers);
 	label("ca names");
-	printf("%s\n", client->ca_names ? "sent" : "not sent");
+	printf("%s\n",
+	       client->ca_names && trust_anchor_count(service->trust) > 0 ? "sent" : "not sent");
 	print_revocation(client, lists, now_s);
 	print_files(lists, "allow", now_s);
 	print_files(lists, "deny", now_s);

@@ -134,6 +134,7 @@ static void look_for_stale(struct engine *e)
 void renew_restart(struct engine *e)
 {
 	e->renewal.stale_until_s = 0;
+	e->renewal.failed = false;
 }
 
 static void take(struct engine *e)
@@ -146,7 +147,10 @@ static void take(struct engine *e)
 	if (diag.errors > 0) {
 		log_error("a CRL or list cannot be read: the ones of before stay in force for its "
 		          "service");
+	} else if (e->renewal.failed) {
+		log_info("all CRLs and lists can be read again");
 	}
+	e->renewal.failed = diag.errors > 0;
 	diag_release(&diag);
 	if (err == E_END) {
 		return;

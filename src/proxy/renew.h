@@ -7,6 +7,7 @@
  * Thread: the main thread. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct engine;
@@ -14,6 +15,7 @@ struct engine;
 struct renewal {
 	uint8_t seen[32];    /* how the files were at the last look */
 	uint8_t applied[32]; /* when they were read */
+	bool failed;         /* when they were read, one could not be */
 	int64_t stale_until_s; /* the next moment at which a CRL in force becomes out of date; 0: look for it */
 };
 

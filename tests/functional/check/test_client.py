@@ -95,7 +95,7 @@ def test_pinned_is_told_without_what_a_ca_needs(site, client, pki, tmp_path):
     del client["ca"]
     client.update(trust="pinned", allow=[pins])
     text = told(site)
-    assert "    trust      pinned\n" in text
+    assert "    trust      pinned\n" in text and "    ca names   not sent\n" in text
     assert re.search(rf"    allow      {pins}, \d+ entr", text)
     assert "    ca   " not in text and "max depth" not in text
     said = policy(site)

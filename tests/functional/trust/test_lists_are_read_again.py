@@ -1,6 +1,7 @@
 """A line in a list works within seconds, without a signal; a list that cannot be read changes nothing."""
 
 import hashlib
+import os
 
 import pytest
 
@@ -85,15 +86,17 @@ def test_a_change_is_on_record_before_it_is_in_force(place):
         assert rows[kind]["sha256"].lower() == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-@pytest.mark.parametrize("spoil", ["deleted", "wrong-line", "binary"])
+@pytest.mark.parametrize("spoil", ["deleted", "wrong-line", "binary", "fifo"])
 def test_what_cannot_be_read_changes_nothing(place, spoil):
     place.deny.write_text(place.other.sha256)
     wait_renewal(place.proxy, 0)
     size = len(place.proxy.log())
     for path in (place.deny, place.allow):
-        if spoil == "deleted":
+        if spoil in ("deleted", "fifo"):
             path.unlink()
-        else:
+        if spoil == "fifo":
+            os.mkfifo(path)
+        elif spoil != "deleted":
             path.write_bytes({"wrong-line": b"# two\nnot a fingerprint\n", "binary": bytes(range(256)) * 20}[spoil])
     for path in (place.deny, place.allow):
         place.proxy.wait_log(f"{path}:2" if spoil == "wrong-line" else str(path), size)
@@ -101,6 +104,9 @@ def test_what_cannot_be_read_changes_nothing(place, spoil):
     assert (place.verdict("deny"), place.verdict("deny", place.other)) == ("ok", "denylisted")
     assert (place.verdict("allow"), place.verdict("allow", place.other)) == ("ok", "not_allowlisted")
     assert len(renewals(place.proxy)) == 1
+    for path, client in ((place.deny, place.other), (place.allow, place.good)):
+        crl.put(path, (client.sha256 + "\n").encode())
+    place.proxy.wait_log("all CRLs and lists can be read again", size)
 
 
 def test_who_is_connected_and_denied_is_out(place):
