@@ -162,8 +162,6 @@ static void check_findings(const struct verdict *verdict, const struct chain *ch
 		BUG_IF(f->class == CLASS_OK || f->class == CLASS_NOT_CHECKED || f->code == 0);
 		BUG_IF(i > 0 && (f->class < f[-1].class ||
 		                 (f->class == f[-1].class && f->depth <= f[-1].depth)));
-		/* Of a chain it says nothing more, and it is never tolerable. */
-		BUG_IF(peer_class_row(f->class)->name == NULL);
 	}
 	if (verdict->finding_count > 0) {
 		BUG_IF(verdict->class != verdict->findings[0].class);

@@ -76,6 +76,20 @@ static bool is_about_leaf(const OCSP_CERTID *id)
 	return found;
 }
 
+/* Are all entries about certificates of the leaf's issuer, as far as their hashes go? */
+static bool is_of_one_issuer(OCSP_BASICRESP *basic)
+{
+	const OCSP_CERTID *first = NULL;
+	for (int i = 0; i < OCSP_resp_count(basic); i++) {
+		const OCSP_CERTID *id = OCSP_SINGLERESP_get0_id(OCSP_resp_get0(basic, i));
+		if (first != NULL && OCSP_id_issuer_cmp(first, id) != 0) {
+			return false;
+		}
+		first = id;
+	}
+	return true;
+}
+
 /* In an answer that may be out of date, too. */
 static bool says(OCSP_BASICRESP *basic, int wanted)
 {
@@ -145,7 +159,10 @@ static void check_against_openssl(const struct ocsp_answer *answer, struct slice
 	if (answer->status == REVOCATION_GOOD) {
 		STACK_OF(X509) *certs = sk_X509_new_null();
 		must(certs != NULL && sk_X509_push(certs, world.issuer) > 0);
-		BUG_IF(OCSP_basic_verify(basic, certs, world.store, 0) != 1);
+		/* About several issuers it believes nobody who is no issuer of all (README.md); the
+		 * signature has to be good all the same. */
+		unsigned long flags = is_of_one_issuer(basic) ? 0 : OCSP_NOVERIFY;
+		BUG_IF(OCSP_basic_verify(basic, certs, world.store, flags) != 1);
 		sk_X509_free(certs);
 		BUG_IF(says(basic, V_OCSP_CERTSTATUS_REVOKED));
 	}
