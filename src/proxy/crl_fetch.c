@@ -69,6 +69,9 @@ static int64_t modified_since(const struct source *source)
 static void fetch(struct source *source)
 {
 	struct crl_fetch *c = source->owner;
+	BUG_IF(source->running);
+	/* It may be due in this very turn of the loop, behind whoever wants a fetch now: then it is not active, and would ask for another one. */
+	ev_timer_stop(c->loop, &source->timer);
 	source->fetch = (struct fetch){
 		.url = source->url,
 		.if_modified_since_s = modified_since(source),

@@ -804,6 +804,31 @@ static void one_url_of_two_services_is_fetched_once(void)
 	end(&s);
 }
 
+static void on_every_turn(struct ev_loop *loop, struct ev_timer *timer, int events)
+{
+	(void)loop;
+	(void)events;
+	struct scene *s = timer->data;
+	crl_fetch_watch(s->fetch, &s->snapshot);
+}
+
+/* A new snapshot comes in each turn of the loop before anything else does, also in that in which the next fetch is due. */
+static void one_that_is_due_when_a_snapshot_comes_is_fetched_once(void)
+{
+	struct scene s;
+	struct ev_timer turn;
+	begin(&s);
+	add_service(&s.snapshot, s.url, OFTEN_MS);
+	crl_fetch_watch(s.fetch, &s.snapshot);
+	ev_timer_init(&turn, on_every_turn, 0, 1e-9);
+	turn.data = &s;
+	ev_set_priority(&turn, EV_MAXPRI);
+	ev_timer_start(s.loop, &turn);
+	wait_for_requests(&s, 4);
+	ev_timer_stop(s.loop, &turn);
+	end(&s);
+}
+
 static struct slice nothing(void)
 {
 	return SLICE("");
@@ -1095,6 +1120,8 @@ static const struct unit_test tests[] = {
 	{"what an earlier life left is used", what_an_earlier_life_left_is_used},
 	{"a damaged one is fetched whole", a_damaged_one_is_fetched_whole},
 	{"one URL of two services is fetched once", one_url_of_two_services_is_fetched_once},
+	{"one that is due when a snapshot comes is fetched once",
+         one_that_is_due_when_a_snapshot_comes_is_fetched_once},
 	{"failures leave what is there, and are told once",
          failures_leave_what_is_there_and_are_told_once},
 	{"another failure is told again", another_failure_is_told_again},
