@@ -188,9 +188,36 @@ static void warn_about(const struct trust *trust, const struct anchor *anchor, c
 	}
 }
 
-/* Dates do not count: by subject and key a renewed certificate of the same CA is found as well. */
-static void warn_about_issuer(const struct anchor *issuer, const char *file, struct diag *diag)
+/* By subject and key a renewed or cross-signed certificate of the same CA is found as well. */
+static bool is_same_ca(const struct cert *a, const struct cert *b)
 {
+	return slice_equal(a->x509->subject_folded, b->x509->subject_folded) &&
+	       slice_equal(a->x509->spki, b->x509->spki);
+}
+
+/* A file with a whole chain has the CA above the one that was meant, too. An intermediate that is an anchor among others is in
+ * `issuers` for itself. */
+static bool lets_all_in(const struct trust *trust, const struct anchor *issuer)
+{
+	for (size_t i = 0; i < trust->ca.count; i++) {
+		const struct cert *ca = &trust->ca.items[i].cert;
+		bool is_root = slice_equal(ca->x509->subject_folded, ca->x509->issuer_folded);
+		if ((is_root || trust->ca.count == 1) && is_same_ca(ca, &issuer->cert)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Dates do not count. */
+static void warn_about_issuer(const struct trust *trust, const struct anchor *issuer,
+                              const char *file, struct diag *diag)
+{
+	if (lets_all_in(trust, issuer)) {
+		diag_warn(diag, file, issuer->shown.at,
+		          "issuer file %s: %s stands in ca, too: issuers keeps nobody below it out",
+		          issuer->shown.file, issuer->shown.subject);
+	}
 	if (!may_issue(issuer->cert.x509)) {
 		diag_warn(diag, file, issuer->shown.at,
 		          "issuer file %s: %s is no CA, so it is in no good path",
@@ -230,7 +257,7 @@ static int finish(struct trust **out, struct trust **trust, int err, const struc
 		warn_about(t, &t->ca.items[i], file, diag, now_s);
 	}
 	for (size_t i = 0; i < t->issuers.count; i++) {
-		warn_about_issuer(&t->issuers.items[i], file, diag);
+		warn_about_issuer(t, &t->issuers.items[i], file, diag);
 	}
 	*out = t;
 	*trust = NULL;
@@ -418,9 +445,7 @@ const struct anchor *trust_find_cert(const struct trust *trust, const struct cer
 bool trust_is_issuer(const struct trust *trust, const struct cert *cert)
 {
 	for (size_t i = 0; i < trust->issuers.count; i++) {
-		const struct cert_x509 *x = trust->issuers.items[i].cert.x509;
-		if (slice_equal(x->subject_folded, cert->x509->subject_folded) &&
-		    slice_equal(x->spki, cert->x509->spki)) {
+		if (is_same_ca(&trust->issuers.items[i].cert, cert)) {
 			return true;
 		}
 	}

@@ -30,7 +30,7 @@ struct trust;
  * name for `diag`. Errors: missing, empty or unparsable file (each of its PEM certificates has to parse; at most 16 MiB), bad
  * purpose, issuers without a CA; with `trust: pinned` whatever asks for a CA (ca, issuers, crl, crl_fetch, revocation, ocsp), and no
  * `allow`. Warnings: a CA expired, not yet valid or within 30
- * days of its end, one that is no CA, one with a key that the profile refuses; an issuer that is no CA. E_INVALID when
+ * days of its end, one that is no CA, one with a key that the profile refuses; an issuer that is no CA, or an anchor itself and so in every path. E_INVALID when
  * `diag` got an error; E_NOMEM. Nothing of `client` is kept. */
 int trust_new(struct trust **out, const struct config_client *client,
               const struct config_limits *limits, const char *file, struct diag *diag);

@@ -104,14 +104,14 @@ def test_pinned_is_told_without_what_a_ca_needs(site, client, pki, tmp_path):
 
 def test_everything_is_told(site, client, pki, tmp_path):
     site.config["services"][0]["tls"] = {"resumption": "on"}
-    client.update(issuers=[pki.root.chain_file], crl_fetch={"urls": ["http://ca.example/a.crl"]}, on_change="log", alert="generic",
+    client.update(issuers=[pki.dev.chain_file], crl_fetch={"urls": ["http://ca.example/a.crl"]}, on_change="log", alert="generic",
                   ocsp={"mode": "hard", "responder": "http://ocsp.example/", "aia": ["http://ca.example/"], "timeout": "900ms",
                         "nonce": True})
     assert told(site) == f"""
     service    a
     verify     required
     ca         CN=root CA,O=Test,C=NL, until DAY
-    issuers    {pki.root.chain_file}
+    issuers    {pki.dev.chain_file}
     ca names   sent
     revocation hard, of the whole path
     crl from   http://ca.example/a.crl
@@ -131,7 +131,7 @@ def test_everything_is_told(site, client, pki, tmp_path):
     assert said["ocsp"] == {"mode": "hard", "responder": "http://ocsp.example/", "aia": ["http://ca.example/"],
                             "timeout_ms": 900, "nonce": True}
     assert (said["issuers"], said["on_change"], said["alert"], said["resumption"]) == (
-        [str(pki.root.chain_file)], "log", "generic", True)
+        [str(pki.dev.chain_file)], "log", "generic", True)
 
 
 # What is refused

@@ -19,7 +19,7 @@ def at_home(text, folder, pki):
     def file(match):
         name = match.group(1)
         if name.endswith("-ca.pem"):
-            return str(pki.root.chain_file)
+            return str((pki.dev if name == "acme-clients-ca.pem" else pki.root).chain_file)
         identity = pki.server_rsa if name.endswith(("-rsa.pem", "-rsa.key")) else pki.server
         return str(identity.key_file if name.endswith(".key") else identity.chain_file)
     text = re.sub(r"/etc/tlscribe/([a-z0-9-]+\.(?:pem|key))", file, text)
