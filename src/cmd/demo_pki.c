@@ -15,10 +15,8 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/slice.h"
+#include "cmd/demo_lists.h"
 #include "cmd/demo_spoil.h"
-
-/* What is done to a certificate after it was made well. */
-enum spoil { SPOIL_NOTHING, SPOIL_SIGNATURE, SPOIL_BYTES, SPOIL_CURVE, SPOIL_KEY };
 
 #define SELF DEMO_ID_COUNT
 
@@ -31,7 +29,7 @@ struct spec {
 	int from_days; /* from now */
 	int to_days;
 	const char *purpose;
-	enum spoil spoil;
+	enum demo_spoil spoil;
 };
 
 #define CLIENT GNUTLS_KP_TLS_WWW_CLIENT
@@ -45,6 +43,9 @@ static const struct spec specs[DEMO_ID_COUNT] = {
 	[DEMO_TST]           = {"tst-ca",        "CN=TST CA,O=Demo",              DEMO_ROOT,  true,  false, -90, 365, NULL,   SPOIL_NOTHING},
 	[DEMO_SUB1]          = {"dev-sub1-ca",   "CN=DEV Sub CA 1,O=Demo",        DEMO_DEV,   true,  false, -90, 365, NULL,   SPOIL_NOTHING},
 	[DEMO_SUB2]          = {"dev-sub2-ca",   "CN=DEV Sub CA 2,O=Demo",        DEMO_SUB1,  true,  false, -90, 365, NULL,   SPOIL_NOTHING},
+	[DEMO_LAST_CA]       = {"dev-last-ca",   "CN=DEV Last CA,O=Demo",         DEMO_DEV,   true,  false, -90, 365, NULL,   SPOIL_LAST},
+	[DEMO_ONE_MORE_CA]   = {"one-more-ca",   "CN=One More CA,O=Demo",         DEMO_LAST_CA, true, false, -90, 365, NULL,  SPOIL_NOTHING},
+	[DEMO_NARROW_CA]     = {"dev-narrow-ca", "CN=DEV Narrow CA,O=Demo",       DEMO_DEV,   true,  false, -90, 365, NULL,   SPOIL_NARROW},
 	[DEMO_SERVER]        = {"server",        "CN=tlscribe demo,O=Demo",       DEMO_ROOT,  false, false, -1,  90,  SERVER, SPOIL_NOTHING},
 	[DEMO_VALID]         = {"valid",         "CN=acme-valid,O=Acme",          DEMO_DEV,   false, false, -30, 90,  CLIENT, SPOIL_NOTHING},
 	[DEMO_EXPIRED]       = {"expired",       "CN=acme-expired,O=Acme",        DEMO_DEV,   false, false, -60, -3,  CLIENT, SPOIL_NOTHING},
@@ -59,11 +60,19 @@ static const struct spec specs[DEMO_ID_COUNT] = {
 	[DEMO_GARBAGE]       = {"garbage",       "CN=acme-garbage,O=Acme",        DEMO_DEV,   false, false, -30, 90,  CLIENT, SPOIL_BYTES},
 	[DEMO_UNKNOWN_CURVE] = {"unknown-curve", "CN=acme-unknown-curve,O=Acme",  DEMO_DEV,   false, false, -30, 90,  CLIENT, SPOIL_CURVE},
 	[DEMO_STOLEN]        = {"stolen",        "CN=acme-stolen,O=Acme",         DEMO_DEV,   false, false, -30, 90,  CLIENT, SPOIL_KEY},
+	[DEMO_TOO_LONG]      = {"too-long",      "CN=acme-too-long,O=Acme",       DEMO_ONE_MORE_CA, false, false, -30, 90, CLIENT, SPOIL_NOTHING},
+	[DEMO_CRITICAL]      = {"critical",      "CN=acme-critical,O=Acme",       DEMO_DEV,   false, false, -30, 90,  CLIENT, SPOIL_CRITICAL},
+	[DEMO_OTHER_NAME]    = {"other-name",    "CN=acme-other-name,O=Acme",     DEMO_NARROW_CA, false, false, -30, 90, CLIENT, SPOIL_OTHER_NAME},
+	[DEMO_DENIED]        = {"denied",        "CN=acme-denied,O=Acme",         DEMO_DEV,   false, false, -30, 90,  CLIENT, SPOIL_NOTHING},
+	[DEMO_REVOKED]       = {"revoked",       "CN=acme-revoked,O=Acme",        DEMO_DEV,   false, false, -30, 90,  CLIENT, SPOIL_NOTHING},
+	[DEMO_NO_CRL]        = {"no-crl",        "CN=acme-no-crl,O=Acme",         DEMO_SUB1,  false, false, -30, 90,  CLIENT, SPOIL_NOTHING},
+	[DEMO_NUL_NAME]      = {"nul-name",      "O=Acme",                        DEMO_DEV,   false, false, -30, 90,  CLIENT, SPOIL_NUL_NAME},
 };
 /* clang-format on */
 
 static const char *const server_names[] = {
-	"api.demo.test", "open.demo.test", "picky.demo.test", "unchecked.demo.test", "localhost",
+	"api.demo.test",    "open.demo.test",      "picky.demo.test", "partner.demo.test",
+	"listed.demo.test", "unchecked.demo.test", "localhost",
 };
 
 static int fail(const char *what, int code)
@@ -138,8 +147,9 @@ static int fill(gnutls_x509_crt_t crt, const struct spec *spec, gnutls_pubkey_t 
 	    (code = gnutls_x509_crt_set_subject_key_id(crt, ski, ski_len)) < 0) {
 		return code;
 	}
-	return spec->purpose == NULL ? 0
+	code = spec->purpose == NULL ? 0
 	                             : gnutls_x509_crt_set_key_purpose_oid(crt, spec->purpose, 0);
+	return code < 0 ? code : demo_spoil_fields(crt, spec->spoil);
 }
 
 static int add_server_names(gnutls_x509_crt_t crt)
@@ -200,7 +210,7 @@ static int make_certificate(struct demo_pki *pki, enum demo_id which)
 	return code;
 }
 
-static int spoil(struct demo_identity *id, const struct demo_identity *issuer, enum spoil how)
+static int spoil(struct demo_identity *id, const struct demo_identity *issuer, enum demo_spoil how)
 {
 	switch (how) {
 	case SPOIL_SIGNATURE:
@@ -214,10 +224,9 @@ static int spoil(struct demo_identity *id, const struct demo_identity *issuer, e
 		return demo_spoil_curve(&id->der, issuer->key);
 	case SPOIL_KEY:
 		return set_key(id, false);
-	case SPOIL_NOTHING:
-		break;
+	default:
+		return 0;
 	}
-	return 0;
 }
 
 static int link_chain(struct demo_pki *pki, enum demo_id which)
@@ -237,7 +246,7 @@ static int link_chain(struct demo_pki *pki, enum demo_id which)
 	return E_OK;
 }
 
-static int write_file(const char *dir, const char *name, const char *suffix, struct slice text)
+int demo_pki_write(const char *dir, const char *name, const char *suffix, struct slice text)
 {
 	char path[PATH_MAX];
 	if (snprintf(path, sizeof(path), "%s/%s%s", dir, name, suffix) >= (int)sizeof(path)) {
@@ -280,7 +289,7 @@ static int write_chain(const struct demo_pki *pki, const struct demo_identity *i
 		len += pem.size;
 		gnutls_free(pem.data);
 	}
-	return write_file(pki->dir, id->name, ".pem", slice_of(text, len));
+	return demo_pki_write(pki->dir, id->name, ".pem", slice_of(text, len));
 }
 
 static int write_key(const struct demo_pki *pki, const struct demo_identity *id)
@@ -297,7 +306,7 @@ static int write_key(const struct demo_pki *pki, const struct demo_identity *id)
 	if (code < 0) {
 		return fail(id->name, code);
 	}
-	int err = write_file(pki->dir, id->name, ".key", slice_of(pem.data, pem.size));
+	int err = demo_pki_write(pki->dir, id->name, ".key", slice_of(pem.data, pem.size));
 	gnutls_memset(pem.data, 0, pem.size);
 	gnutls_free(pem.data);
 	return err;
@@ -340,7 +349,11 @@ int demo_pki_make(struct demo_pki *pki, const char *dir)
 			return err;
 		}
 	}
-	return E_OK;
+	int err = demo_lists_make(pki);
+	if (err != E_OK) {
+		log_error("demo: cannot make the lists: %s", err_text(err));
+	}
+	return err;
 }
 
 void demo_pki_release(struct demo_pki *pki)

@@ -23,7 +23,7 @@
 /* The same name on both listeners, by another service each: strict here, permissive there. */
 static const char listeners[] =
 	"listeners:\n"
-	"  - {bind: \"127.0.0.1:%u\", services: [strict, open, picky]}\n"
+	"  - {bind: \"127.0.0.1:%u\", services: [strict, open, picky, partner, listed]}\n"
 	"  - {bind: \"127.0.0.1:%u\", services: [passthrough, unchecked]}\n";
 
 static const struct {
@@ -32,10 +32,14 @@ static const struct {
 	const char *tls;
 	const char *client;
 } services[] = {
-	{"strict", "api.demo.test", "", "verify: required, ca: [dev-ca.pem], max_depth: 1"},
+	{"strict", "api.demo.test", "",
+         "verify: required, ca: [dev-ca.pem], max_depth: 1, crl: [dev.crl], deny: [deny.txt]"},
 	{"open", "open.demo.test", "", "verify: none"},
 	{"picky", "picky.demo.test", "    tls: {alpn: [demo/1]}\n",
          "verify: required, ca: [dev-ca.pem]"},
+	{"partner", "partner.demo.test", "",
+         "verify: required, ca: [root.pem], issuers: [tst-ca.pem]"},
+	{"listed", "listed.demo.test", "", "verify: required, ca: [dev-ca.pem], allow: [allow.txt]"},
 	{"passthrough", "api.demo.test", "", "verify: passthrough, ca: [dev-ca.pem]"},
 	{"unchecked", "unchecked.demo.test", "", "verify: passthrough"},
 };

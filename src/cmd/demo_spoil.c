@@ -3,6 +3,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#define NARROW "narrow.test"
+
 /* The DER element at `at`: its whole length, and where its content starts. Certificates made above are
  * below 64 KiB. False: no element. */
 static bool der_element(const gnutls_datum_t *der, size_t at, size_t *content, size_t *len)
@@ -73,4 +75,46 @@ int demo_spoil_curve(gnutls_datum_t *der, gnutls_privkey_t issuer)
 	der->data = out;
 	der->size = (unsigned)(body + 4);
 	return 0;
+}
+
+/* RFC 5280 4.2.1.10 */
+static int narrow(gnutls_x509_crt_t crt)
+{
+	gnutls_x509_name_constraints_t constraints;
+	gnutls_datum_t name = {(unsigned char *)NARROW, sizeof(NARROW) - 1};
+	int code = gnutls_x509_name_constraints_init(&constraints);
+	if (code < 0) {
+		return code;
+	}
+	code = gnutls_x509_name_constraints_add_permitted(constraints, GNUTLS_SAN_DNSNAME, &name);
+	if (code >= 0) {
+		code = gnutls_x509_crt_set_name_constraints(crt, constraints, 1);
+	}
+	gnutls_x509_name_constraints_deinit(constraints);
+	return code;
+}
+
+int demo_spoil_fields(gnutls_x509_crt_t crt, enum demo_spoil how)
+{
+	static const char outside[] = "acme.test";
+	static const char split[] = "acme-admin\0.test"; /* C reads half of it */
+	static const unsigned char null[] = {0x05, 0x00};
+	switch (how) {
+	case SPOIL_LAST:
+		return gnutls_x509_crt_set_basic_constraints(crt, 1, 0);
+	case SPOIL_NARROW:
+		return narrow(crt);
+	case SPOIL_OTHER_NAME:
+		return gnutls_x509_crt_set_subject_alt_name(crt, GNUTLS_SAN_DNSNAME, outside,
+		                                            sizeof(outside) - 1, GNUTLS_FSAN_SET);
+	case SPOIL_CRITICAL:
+		/* RFC 5612: an arc for examples */
+		return gnutls_x509_crt_set_extension_by_oid(crt, "1.3.6.1.4.1.32473.1", null,
+		                                            sizeof(null), 1);
+	case SPOIL_NUL_NAME:
+		return gnutls_x509_crt_set_dn_by_oid(crt, GNUTLS_OID_X520_COMMON_NAME, 0, split,
+		                                     sizeof(split) - 1);
+	default:
+		return 0;
+	}
 }

@@ -11,7 +11,7 @@
 #define TIME_WIDTH 12
 #define SOURCE_WIDTH 15
 #define NAME_WIDTH 20
-#define CLASS_WIDTH 21
+#define CLASS_WIDTH 26
 #define DECISION_WIDTH 16
 
 #define RED "\033[31m"
