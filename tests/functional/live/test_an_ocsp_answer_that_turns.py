@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from lib import live, ocsp, procs
+from lib import crl, live, ocsp, procs
 from lib.pki import now
 from lib.proxy import service
 from lib.web import Web
@@ -158,3 +158,33 @@ def test_a_service_that_goes_while_the_answer_is_on_its_way(stage, pki, web, res
     ends.ended(112)
     web.release()
     at.revoked(ends, "unknown_server_name", "removed", denied_by="handshake")
+
+
+def test_the_word_about_hundreds_that_runs_out_at_once(stage, pki, web):
+    """As with responders that sign all answers in one night: there are more than the proxy asks about at a time, and each has its turn."""
+    at = stage()
+    key = pki.client("good").key
+    leaves = [pki.leaf(f"ocsp-many-{n}", pki.dev, key=key) for n in range(300)]
+    serials = {crl.serial_of(one).to_bytes(20, "big").lstrip(b"\0"): one for one in leaves}
+    over = now() + timedelta(seconds=15)
+    asked = {}
+
+    def page(request):
+        [leaf] = [one for serial, one in serials.items() if serial in request.body]
+        asked[leaf.label] = asked.get(leaf.label, 0) + 1
+        return ocsp.reply(ocsp.forge(leaf, pki.dev, pki.dev, until=over if now() < over else over + timedelta(days=1)))
+    web.pages["/ocsp"] = page
+    held = []
+    try:
+        for one in leaves:
+            held.append(live.Held(at.address, "one.example", one))
+            assert held[-1].ask() == b"ping\n"
+        assert now() < over, "this machine is too slow for the test"
+        procs.wait_for(lambda: len(asked) == len(leaves) and min(asked.values()) >= 2, lambda: f"{asked}\n{at.proxy.report()}",
+                       patience=90)
+        for one in held:
+            assert one.ask(b"still\n") == b"still\n"
+    finally:
+        for one in held:
+            one.close()
+    assert at.proxy.actions("connection-revoked") == []
