@@ -139,6 +139,7 @@ static void print_revocation(const struct config_client *client, const struct li
 	if (ocsp->responder.text != NULL) {
 		label("ocsp from");
 		printf("%s\n", ocsp->responder.text);
+		return;
 	}
 	for (size_t i = 0; i < ocsp->aia.count; i++) {
 		label("ocsp from");

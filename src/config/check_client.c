@@ -157,6 +157,11 @@ static void check_ocsp(const struct config *config, const struct config_client *
 		diag_warn(diag, config->path, ocsp->mode_at,
 		          "ocsp: mode: soft lets in revoked clients while no answer is to be had");
 	}
+	if (ocsp->responder.at.line != 0 && ocsp->aia.count > 0) {
+		diag_warn(
+			diag, config->path, ocsp->aia.at,
+			"ocsp: aia does nothing beside responder, which is asked about everybody");
+	}
 }
 
 static void check_passthrough(const struct config *config, const struct config_service *service,

@@ -105,8 +105,7 @@ def test_pinned_is_told_without_what_a_ca_needs(site, client, pki, tmp_path):
 def test_everything_is_told(site, client, pki, tmp_path):
     site.config["services"][0]["tls"] = {"resumption": "on"}
     client.update(issuers=[pki.dev.chain_file], crl_fetch={"urls": ["http://ca.example/a.crl"]}, on_change="log", alert="generic",
-                  ocsp={"mode": "hard", "responder": "http://ocsp.example/", "aia": ["http://ca.example/"], "timeout": "900ms",
-                        "nonce": True})
+                  ocsp={"mode": "hard", "responder": "http://ocsp.example/", "timeout": "900ms", "nonce": True})
     assert told(site) == f"""
     service    a
     verify     required
@@ -117,7 +116,6 @@ def test_everything_is_told(site, client, pki, tmp_path):
     crl from   http://ca.example/a.crl
     ocsp       hard, waits 900ms at most, with a nonce
     ocsp from  http://ocsp.example/
-    ocsp from  what certificates name below http://ca.example/
     tolerate   none
     profile    medium
     purpose    clientAuth
@@ -128,10 +126,18 @@ def test_everything_is_told(site, client, pki, tmp_path):
 """.lstrip("\n")
     said = policy(site)
     assert said["crl_fetch"] == ["http://ca.example/a.crl"]
-    assert said["ocsp"] == {"mode": "hard", "responder": "http://ocsp.example/", "aia": ["http://ca.example/"],
-                            "timeout_ms": 900, "nonce": True}
+    assert said["ocsp"] == {"mode": "hard", "responder": "http://ocsp.example/", "aia": [], "timeout_ms": 900, "nonce": True}
     assert (said["issuers"], said["on_change"], said["alert"], said["resumption"]) == (
         [str(pki.dev.chain_file)], "log", "generic", True)
+
+
+def test_those_whom_certificates_may_name_are_told(site, client):
+    client["ocsp"] = {"mode": "hard", "aia": ["http://ca.example/", "https://ocsp.example/x"]}
+    assert """
+    ocsp from  what certificates name below http://ca.example/
+    ocsp from  what certificates name below https://ocsp.example/x
+""" in told(site)
+    assert policy(site)["ocsp"]["aia"] == ["http://ca.example/", "https://ocsp.example/x"]
 
 
 # What is refused
