@@ -47,6 +47,10 @@ size_t trust_find(const struct trust *trust, struct slice subject,
 /* The anchor that is this very certificate; NULL. */
 const struct anchor *trust_find_cert(const struct trust *trust, const struct cert *cert);
 
+/* The same subject and key: a renewed or cross-signed certificate of the same CA. */
+bool trust_is_same_ca(const struct cert *a, const struct cert *b);
+/* Warns of CAs out of date or soon to be, of what is no CA or too weak, and of issuers that keep nobody out. */
+void trust_warn(const struct trust *trust, const char *file, struct diag *diag);
 /* Is this CA one of `issuers`? By subject and key, so that a renewed or cross-signed certificate of the same CA is the same. */
 bool trust_is_issuer(const struct trust *trust, const struct cert *cert);
 

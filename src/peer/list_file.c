@@ -3,7 +3,6 @@
 #include <gnutls/crypto.h>
 #include <gnutls/x509.h>
 #include <stdlib.h>
-#include <strings.h>
 #include <sys/stat.h>
 
 #include "base/buf.h"
@@ -12,6 +11,7 @@
 #include "peer/arena.h"
 #include "peer/cert.h"
 #include "peer/list_file_keys.h"
+#include "peer/list_file_line.h"
 
 #define SERIAL_BYTES_MAX 64 /* RFC 5280 4.1.2.2 has 20; some CAs have more */
 
@@ -36,120 +36,6 @@ struct reader {
 	unsigned no_comment; /* the first line with what looks like a comment behind an issuer */
 };
 
-/* --- text --- */
-
-static bool is_blank(uint8_t c)
-{
-	return c == ' ' || c == '\t' || c == '\r';
-}
-
-static struct slice trim(struct slice s)
-{
-	while (s.len > 0 && is_blank(s.data[0])) {
-		s = slice_of(s.data + 1, s.len - 1);
-	}
-	while (s.len > 0 && is_blank(s.data[s.len - 1])) {
-		s.len--;
-	}
-	return s;
-}
-
-static struct slice without_comment(struct slice s)
-{
-	const uint8_t *at = s.len == 0 ? NULL : memchr(s.data, '#', s.len);
-	return trim(at == NULL ? s : slice_of(s.data, (size_t)(at - s.data)));
-}
-
-/* Takes the first word off if it is this one. */
-static bool take_word(struct slice *s, const char *word)
-{
-	size_t n = strlen(word);
-	if (s->len <= n || !is_blank(s->data[n]) ||
-	    strncasecmp((const char *)s->data, word, n) != 0) {
-		return false;
-	}
-	*s = trim(slice_of(s->data + n, s->len - n));
-	return true;
-}
-
-static bool starts_with(struct slice s, const char *what)
-{
-	return s.len >= strlen(what) && memcmp(s.data, what, strlen(what)) == 0;
-}
-
-/* What `openssl x509 -fingerprint` prints between the name of the hash and its digits. */
-static struct slice without_label(struct slice s)
-{
-	static const char label[] = "Fingerprint=";
-	return starts_with(s, label) ? slice_of(s.data + strlen(label), s.len - strlen(label)) : s;
-}
-
-static int digit_of(uint8_t c)
-{
-	if (c >= '0' && c <= '9') {
-		return c - '0';
-	}
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* Number of digits, at most 2 * cap, written right-aligned: an odd one has a zero before it. 0: something else stands there, or
- * more. */
-static size_t read_hex(uint8_t *out, size_t cap, struct slice text)
-{
-	size_t digits = 0;
-	for (size_t i = 0; i < text.len; i++) {
-		bool between = is_blank(text.data[i]) || text.data[i] == ':';
-		if (!between && (digit_of(text.data[i]) < 0 || digits == 2 * cap)) {
-			return 0;
-		}
-		digits += between ? 0 : 1;
-	}
-	size_t at = digits % 2;
-	memset(out, 0, (digits + 1) / 2);
-	for (size_t i = 0; i < text.len; i++) {
-		int digit = digit_of(text.data[i]);
-		if (digit >= 0) {
-			out[at / 2] = (uint8_t)(out[at / 2] | digit << (at % 2 == 0 ? 4 : 0));
-			at++;
-		}
-	}
-	return digits;
-}
-
-static int base64_of(uint8_t c)
-{
-	static const char alphabet[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	const char *at = c == 0 ? NULL : strchr(alphabet, c);
-	return at == NULL ? -1 : (int)(at - alphabet);
-}
-
-/* RFC 4648 4, of exactly 32 bytes: 43 characters and the padding. */
-static bool read_base64(uint8_t out[static SHA256_BYTES], struct slice text)
-{
-	if (text.len != 44 || text.data[43] != '=') {
-		return false;
-	}
-	uint32_t bits = 0;
-	unsigned have = 0;
-	size_t n = 0;
-	for (size_t i = 0; i < 43; i++) {
-		int value = base64_of(text.data[i]);
-		if (value < 0) {
-			return false;
-		}
-		bits = (bits << 6 | (uint32_t)value) & 0xffff;
-		have += 6;
-		if (have >= 8) {
-			have -= 8;
-			out[n++] = (uint8_t)(bits >> have);
-		}
-	}
-	/* 3.5: bits that stand for nothing are zero */
-	return (bits & ((1U << have) - 1)) == 0;
-}
-
 /* --- entries --- */
 
 /* Notes what is wrong with the current line. */
@@ -168,7 +54,7 @@ static int wrong(struct reader *r, const char *sentence)
 static int add_hex(struct reader *r, struct keys *keys, struct slice text, const char *otherwise)
 {
 	uint8_t key[SHA256_BYTES];
-	if (read_hex(key, keys->width, text) != 2 * keys->width) {
+	if (line_read_hex(key, keys->width, text) != 2 * keys->width) {
 		return wrong(r, otherwise);
 	}
 	r->list->entries++;
@@ -188,7 +74,7 @@ static int read_spki(struct reader *r, struct slice text)
 {
 	uint8_t key[SHA256_BYTES];
 	r->keys_pinned = r->use == LIST_PINNED;
-	if (!read_base64(key, text)) {
+	if (!line_read_base64(key, text)) {
 		return add_hex(r, &r->list->spki, text,
 		               "spki takes 64 hexadecimal digits, or base64 of 44 characters");
 	}
@@ -199,7 +85,7 @@ static int read_spki(struct reader *r, struct slice text)
 static bool has_comment(struct slice issuer)
 {
 	for (size_t i = 1; i < issuer.len; i++) {
-		if (issuer.data[i] == '#' && is_blank(issuer.data[i - 1])) {
+		if (issuer.data[i] == '#' && line_is_blank(issuer.data[i - 1])) {
 			return true;
 		}
 	}
@@ -215,15 +101,15 @@ static int read_serial(struct reader *r, struct slice text)
 	}
 	/* Digits and what may stand between them, up to the word. */
 	size_t end = 0;
-	while (end < text.len && (digit_of(text.data[end]) >= 0 || is_blank(text.data[end]) ||
+	while (end < text.len && (line_is_digit(text.data[end]) || line_is_blank(text.data[end]) ||
 	                          text.data[end] == ':')) {
 		end++;
 	}
 	uint8_t serial[SERIAL_BYTES_MAX];
-	size_t digits = read_hex(serial, sizeof(serial), slice_of(text.data, end));
+	size_t digits = line_read_hex(serial, sizeof(serial), slice_of(text.data, end));
 	struct slice issuer = slice_of(text.data + end, text.len - end);
-	bool apart = end > 0 && is_blank(text.data[end - 1]);
-	if (digits == 0 || !apart || !take_word(&issuer, "issuer")) {
+	bool apart = end > 0 && line_is_blank(text.data[end - 1]);
+	if (digits == 0 || !apart || !line_take_word(&issuer, "issuer")) {
 		return wrong(r, shape);
 	}
 	if (r->no_comment == 0 && has_comment(issuer)) {
@@ -260,7 +146,7 @@ static struct slice next_line(struct reader *r)
 	struct slice line = slice_of(r->rest.data, len);
 	r->rest = slice_of(r->rest.data + taken, r->rest.len - taken);
 	r->line++;
-	return trim(line);
+	return line_trim(line);
 }
 
 /* `first` is the BEGIN line; goes on behind the END line. What is wrong is told at the BEGIN line. */
@@ -271,11 +157,11 @@ static int read_pem(struct reader *r, struct slice first)
 	while (r->rest.len > 0 && block.len == 0) {
 		struct reader before = *r;
 		struct slice line = next_line(r);
-		if (starts_with(line, "-----BEGIN ")) {
+		if (line_starts_with(line, "-----BEGIN ")) {
 			*r = before;
 			break;
 		}
-		if (starts_with(line, "-----END ")) {
+		if (line_starts_with(line, "-----END ")) {
 			block = slice_of(first.data, (size_t)(line.data + line.len - first.data));
 		}
 	}
@@ -286,7 +172,7 @@ static int read_pem(struct reader *r, struct slice first)
 	gnutls_datum_t der;
 	if (block.len == 0) {
 		err = wrong(r, "this PEM block has no end");
-	} else if (!starts_with(first, "-----BEGIN CERTIFICATE-----")) {
+	} else if (!line_starts_with(first, "-----BEGIN CERTIFICATE-----")) {
 		err = wrong(r, "of PEM blocks only CERTIFICATE can be listed");
 	} else if (gnutls_pem_base64_decode2("CERTIFICATE", &pem, &der) < 0) {
 		err = wrong(r, "this certificate cannot be parsed");
@@ -305,21 +191,21 @@ static int read_line(struct reader *r, struct slice line)
 	if (line.len == 0 || line.data[0] == '#') {
 		return E_OK;
 	}
-	if (starts_with(line, "-----BEGIN ")) {
+	if (line_starts_with(line, "-----BEGIN ")) {
 		return read_pem(r, line);
 	}
-	if (take_word(&line, "serial")) {
+	if (line_take_word(&line, "serial")) {
 		return read_serial(r, line);
 	}
-	line = without_comment(line);
-	if (take_word(&line, "sha1")) {
-		return read_sha1(r, without_label(line));
+	line = line_without_comment(line);
+	if (line_take_word(&line, "sha1")) {
+		return read_sha1(r, line_without_label(line));
 	}
-	if (take_word(&line, "spki")) {
+	if (line_take_word(&line, "spki")) {
 		return read_spki(r, line);
 	}
-	if (take_word(&line, "sha256")) {
-		return add_hex(r, &r->list->sha256, without_label(line),
+	if (line_take_word(&line, "sha256")) {
+		return add_hex(r, &r->list->sha256, line_without_label(line),
 		               "sha256 takes 64 hexadecimal digits");
 	}
 	return add_hex(r, &r->list->sha256, line,
@@ -330,7 +216,7 @@ static int read_line(struct reader *r, struct slice line)
 static int read_lines(struct reader *r)
 {
 	/* Editors of some systems put a byte order mark there. */
-	if (starts_with(r->rest, "\xef\xbb\xbf")) {
+	if (line_starts_with(r->rest, "\xef\xbb\xbf")) {
 		r->rest = slice_of(r->rest.data + 3, r->rest.len - 3);
 	}
 	int err = E_OK;

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "base/bug.h"
-#include "base/clock.h"
 #include "base/err.h"
 #include "peer/anchors.h"
 #include "peer/crl.h"
@@ -15,7 +14,6 @@
 #define OID_SERVER_AUTH "1.3.6.1.5.5.7.3.1"
 #define OID_CLIENT_AUTH "1.3.6.1.5.5.7.3.2"
 #define SERVER_DEPTH_MAX 4 /* intermediates, as is the default for clients */
-#define SOON_S (30 * 86400)
 #define OID_BYTES_MAX 128
 #define SIGNATURE_CHECKS_DEFAULT 32
 #define NAME_COMPARISONS_DEFAULT 65536
@@ -147,84 +145,6 @@ static int compile_id(struct trust *trust)
 	return code < 0 ? E_NOMEM : E_OK;
 }
 
-static bool may_issue(const struct cert_x509 *x)
-{
-	return x->ca && (!x->has_key_usage || (x->key_usage & KEY_USAGE_KEY_CERT_SIGN) != 0);
-}
-
-static void warn_about(const struct trust *trust, const struct anchor *anchor, const char *file,
-                       struct diag *diag, int64_t now_s)
-{
-	const struct trust_anchor *shown = &anchor->shown;
-	const struct cert_x509 *x = anchor->cert.x509;
-	struct mark at = shown->at;
-	char when[CLOCK_TEXT_LEN + 1];
-	if (now_s > shown->not_after_s) {
-		clock_format(when, shown->not_after_s * 1000000);
-		diag_warn(diag, file, at, "CA file %s: %s expired on %.10s", shown->file,
-		          shown->subject, when);
-	} else if (now_s < shown->not_before_s) {
-		clock_format(when, shown->not_before_s * 1000000);
-		diag_warn(diag, file, at, "CA file %s: %s is not valid before %.10s", shown->file,
-		          shown->subject, when);
-	} else if (shown->not_after_s - now_s <= SOON_S) {
-		clock_format(when, shown->not_after_s * 1000000);
-		diag_warn(diag, file, at, "CA file %s: %s expires on %.10s", shown->file,
-		          shown->subject, when);
-	}
-	if (!may_issue(x)) {
-		diag_warn(diag, file, at, "CA file %s: %s is no CA, so nothing it signs is accepted",
-		          shown->file, shown->subject);
-	}
-	const char *weakness = key_weakness(&x->key_kind, trust->profile);
-	if (x->key == NULL) {
-		diag_warn(
-			diag, file,
-			at, "CA file %s: %s has a key of an unsupported kind, so nothing it signs is accepted",
-			shown->file, shown->subject);
-	} else if (weakness != NULL) {
-		diag_warn(diag, file, at, "CA file %s: %s: %s for this profile", shown->file,
-		          shown->subject, weakness);
-	}
-}
-
-/* By subject and key a renewed or cross-signed certificate of the same CA is found as well. */
-static bool is_same_ca(const struct cert *a, const struct cert *b)
-{
-	return slice_equal(a->x509->subject_folded, b->x509->subject_folded) &&
-	       slice_equal(a->x509->spki, b->x509->spki);
-}
-
-/* A file with a whole chain has the CA above the one that was meant, too. An intermediate that is an anchor among others is in
- * `issuers` for itself. */
-static bool lets_all_in(const struct trust *trust, const struct anchor *issuer)
-{
-	for (size_t i = 0; i < trust->ca.count; i++) {
-		const struct cert *ca = &trust->ca.items[i].cert;
-		bool is_root = slice_equal(ca->x509->subject_folded, ca->x509->issuer_folded);
-		if ((is_root || trust->ca.count == 1) && is_same_ca(ca, &issuer->cert)) {
-			return true;
-		}
-	}
-	return false;
-}
-
-/* Dates do not count. */
-static void warn_about_issuer(const struct trust *trust, const struct anchor *issuer,
-                              const char *file, struct diag *diag)
-{
-	if (lets_all_in(trust, issuer)) {
-		diag_warn(diag, file, issuer->shown.at,
-		          "issuer file %s: %s stands in ca, too: issuers keeps nobody below it out",
-		          issuer->shown.file, issuer->shown.subject);
-	}
-	if (!may_issue(issuer->cert.x509)) {
-		diag_warn(diag, file, issuer->shown.at,
-		          "issuer file %s: %s is no CA, so it is in no good path",
-		          issuer->shown.file, issuer->shown.subject);
-	}
-}
-
 static int read_all(struct anchor_set *set, struct trust *trust, const struct config_texts *paths,
                     const char *what, const char *file, struct diag *diag)
 {
@@ -252,13 +172,7 @@ static int finish(struct trust **out, struct trust **trust, int err, const struc
 		trust_free(trust);
 		return err == E_NOMEM ? E_NOMEM : E_INVALID;
 	}
-	int64_t now_s = clock_wall_us() / 1000000;
-	for (size_t i = 0; i < t->ca.count; i++) {
-		warn_about(t, &t->ca.items[i], file, diag, now_s);
-	}
-	for (size_t i = 0; i < t->issuers.count; i++) {
-		warn_about_issuer(t, &t->issuers.items[i], file, diag);
-	}
+	trust_warn(t, file, diag);
 	*out = t;
 	*trust = NULL;
 	return E_OK;
@@ -442,10 +356,16 @@ const struct anchor *trust_find_cert(const struct trust *trust, const struct cer
 	return NULL;
 }
 
+bool trust_is_same_ca(const struct cert *a, const struct cert *b)
+{
+	return slice_equal(a->x509->subject_folded, b->x509->subject_folded) &&
+	       slice_equal(a->x509->spki, b->x509->spki);
+}
+
 bool trust_is_issuer(const struct trust *trust, const struct cert *cert)
 {
 	for (size_t i = 0; i < trust->issuers.count; i++) {
-		if (is_same_ca(&trust->issuers.items[i].cert, cert)) {
+		if (trust_is_same_ca(&trust->issuers.items[i].cert, cert)) {
 			return true;
 		}
 	}

@@ -66,7 +66,7 @@ static const char everything[] =
 	"      revocation: soft\n"
 	"      revocation_scope: leaf\n"
 	"      ocsp: {mode: hard, responder: \"http://OCSP.example/\", aia: "
-        "[\"http://CA.example/o\"],\n"
+	"[\"http://CA.example/o\"],\n"
 	"             timeout: 900ms, nonce: true}\n"
 	"      allow: [/allow.list]\n"
 	"      deny: [/deny1.list, /deny2.list]\n"
@@ -157,13 +157,13 @@ static void empty_lists_and_defaults_may_be_written_out(void)
 {
 	static const char *const cases[] = {
 		"      {verify: none, trust: ca, issuers: [], allow: [], deny: [], revocation: "
-	        "off,\n"
+		"off,\n"
 		"       ocsp: {mode: off, responder: null, aia: []}, on_change: close, alert: "
-	        "class}\n",
+		"class}\n",
 		"      {verify: required, ca: [a], issuers: [], allow: [], deny: [],\n"
 		"       ocsp: {mode: off, responder: null, timeout: 2s}}\n",
 		"      {verify: required, trust: pinned, allow: [a], issuers: [], revocation: "
-	        "off,\n"
+		"off,\n"
 		"       ocsp: {mode: off}, revocation_scope: path}\n",
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
