@@ -73,7 +73,7 @@ size_t line_read_hex(uint8_t *out, size_t cap, struct slice text)
 		digits += between ? 0 : 1;
 	}
 	size_t at = digits % 2;
-	memset(out, 0, (digits + 1) / 2);
+	memset(out, 0, cap);
 	for (size_t i = 0; i < text.len; i++) {
 		int digit = digit_of(text.data[i]);
 		if (digit >= 0) {

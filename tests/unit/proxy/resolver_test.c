@@ -21,6 +21,7 @@ struct snapshot {
 	unsigned refs;
 	struct upstream *upstreams[2];
 	size_t count;
+	unsigned plan; /* 0: its own */
 };
 
 struct snapshot *snapshot_ref(struct snapshot *s)
@@ -45,6 +46,11 @@ size_t snapshot_upstream_count(const struct snapshot *s)
 struct upstream *snapshot_upstream(const struct snapshot *s, size_t i)
 {
 	return s->upstreams[i];
+}
+
+bool snapshot_same_plan(const struct snapshot *a, const struct snapshot *b)
+{
+	return a == b || (a->plan != 0 && a->plan == b->plan);
 }
 
 static struct config_server named = {.address = {(char *)"localhost:80", {1, 1}}, .weight = 1};
@@ -215,6 +221,26 @@ static void an_answer_for_an_old_snapshot_is_dropped(void)
 	upstream_free(&new.upstreams[0]);
 }
 
+static void a_snapshot_that_differs_in_lists_takes_over_what_is_under_way(void)
+{
+	struct snapshot old = {.upstreams = {make(&often)}, .count = 1, .plan = 1};
+	struct snapshot new = {.upstreams = {old.upstreams[0]}, .count = 1, .plan = 1};
+	struct resolver *r = start();
+	silent = true;
+	answer = "127.0.0.7:80";
+	resolver_watch(r, &old);
+	wait_for_questions(1);
+	resolver_watch(r, &new);
+	CU_ASSERT_EQUAL(old.refs, 0);
+	CU_ASSERT_EQUAL(new.refs, 1);
+	set(&silent, false);
+	wait_for_questions(1); /* by now the answer to the first was taken */
+	CU_ASSERT(is_at(new.upstreams[0], "127.0.0.7:80"));
+	resolver_stop(&r);
+	CU_ASSERT_EQUAL(new.refs, 0);
+	upstream_free(&new.upstreams[0]);
+}
+
 static void a_silent_name_server_does_not_hold_up_the_end(void)
 {
 	struct snapshot s = {.upstreams = {make(&often)}, .count = 1};
@@ -248,6 +274,8 @@ static const struct unit_test tests[] = {
 	{"addresses and distant dates are not looked up",
          addresses_and_distant_dates_are_not_looked_up},
 	{"an answer for an old snapshot is dropped", an_answer_for_an_old_snapshot_is_dropped},
+	{"a snapshot that differs in lists takes over what is under way",
+         a_snapshot_that_differs_in_lists_takes_over_what_is_under_way},
 	{"a silent name server does not hold up the end",
          a_silent_name_server_does_not_hold_up_the_end},
 	{"one with nothing to do ends at once", one_with_nothing_to_do_ends_at_once},
