@@ -264,7 +264,7 @@ static struct stored_file **find_path(struct crl_store *store, const char *path)
 static int get(struct crl_store *store, const char *path, struct stored_file **out, const char **why)
 {
 	/* Looked at before it is read: if it changes in between, it is read once more next time. */
-	struct identity identity;
+	struct identity identity = {0};
 	bool settled = false;
 	int err = look_at(path, &identity, &settled, why);
 	if (err != E_OK) {

@@ -90,13 +90,15 @@ static struct slice subtract(uint8_t *out, struct slice n, struct slice s)
 static bool open_certificate(struct slice certificate, struct slice *rest, struct slice *octets)
 {
 	struct slice in;
+	struct slice tbs;
+	struct slice algorithm;
 	struct slice bits;
 	unsigned unused;
 	if (!der_get(&certificate, DER_SEQUENCE, &in) || certificate.len != 0) {
 		return false;
 	}
 	const uint8_t *first = in.data;
-	if (!der_get(&in, DER_SEQUENCE, &bits) || !der_get(&in, DER_SEQUENCE, &bits)) {
+	if (!der_get(&in, DER_SEQUENCE, &tbs) || !der_get(&in, DER_SEQUENCE, &algorithm)) {
 		return false;
 	}
 	*rest = slice_of(first, (size_t)(in.data - first));

@@ -18,9 +18,10 @@ enum place {
 
 #define FAULTS_IN(place) \
 	{ \
-		[TEXT_NUL] = "NUL in " place, [TEXT_CONTROL] = "control characters in " place, \
-		[TEXT_NOT_UNICODE] = "no valid Unicode in " place, [TEXT_NOT_STRING] = "no string in " place, \
-		[TEXT_NOT_ASCII] = "bytes beyond ASCII in " place, [TEXT_EMPTY] = "nothing in " place, \
+		[TEXT_NUL] = ("NUL in " place), [TEXT_CONTROL] = ("control characters in " place), \
+		[TEXT_NOT_UNICODE] = ("no valid Unicode in " place), \
+		[TEXT_NOT_STRING] = ("no string in " place), \
+		[TEXT_NOT_ASCII] = ("bytes beyond ASCII in " place), [TEXT_EMPTY] = ("nothing in " place), \
 	}
 
 static const char *const words[PLACE_COUNT][TEXT_FAULTS] = {
