@@ -167,21 +167,21 @@ def test_the_word_about_hundreds_that_runs_out_at_once(stage, pki, web):
     leaves = [pki.leaf(f"ocsp-many-{n}", pki.dev, key=key) for n in range(300)]
     serials = {crl.serial_of(one).to_bytes(20, "big").lstrip(b"\0"): one for one in leaves}
     over = now() + timedelta(seconds=15)
-    asked = {}
+    early, again = set(), set()  # of whom something that runs out then was said, and who were asked about once more
 
     def page(request):
         [leaf] = [one for serial, one in serials.items() if serial in request.body]
-        asked[leaf.label] = asked.get(leaf.label, 0) + 1
-        return ocsp.reply(ocsp.forge(leaf, pki.dev, pki.dev, until=over if now() < over else over + timedelta(days=1)))
+        soon = now() < over
+        (early if soon else again).add(leaf.label)
+        return ocsp.reply(ocsp.forge(leaf, pki.dev, pki.dev, until=over if soon else over + timedelta(days=1)))
     web.pages["/ocsp"] = page
     held = []
     try:
         for one in leaves:
             held.append(live.Held(at.address, "one.example", one))
             assert held[-1].ask() == b"ping\n"
-        assert now() < over, "this machine is too slow for the test"
-        procs.wait_for(lambda: len(asked) == len(leaves) and min(asked.values()) >= 2, lambda: f"{asked}\n{at.proxy.report()}",
-                       patience=90)
+        print(f"{len(early)} answers run out at once")
+        procs.wait_for(lambda: now() >= over and early <= again, lambda: f"questions about {early - again}\n{at.proxy.report()}")
         for one in held:
             assert one.ask(b"still\n") == b"still\n"
     finally:
