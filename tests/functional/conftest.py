@@ -1,7 +1,8 @@
 """Fixtures of the functional tests. One PKI a session, one proxy a module wherever that is possible.
 
 Environment: TLSCRIBE (the binary, default build/tlscribe), TLSCRIBE_STORM (connections of the conservation test),
-TLSCRIBE_CHURN (requests of the churn test), TLSCRIBE_PATIENCE (seconds until a wait is given up), TLSCRIBE_GO_CACHE (a folder for Go's build cache).
+TLSCRIBE_CHURN (requests of the churn test), TLSCRIBE_PATIENCE (seconds until a wait is given up), TLSCRIBE_PORTS (0-2: which
+ports, for runs side by side), TLSCRIBE_GO_CACHE (a folder for Go's build cache).
 """
 
 import os

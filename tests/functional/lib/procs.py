@@ -30,8 +30,10 @@ def wait_for(condition, what, patience=None, pause=0.01):
 def free_port(family=socket.AF_INET):
     """A port below those that the kernel gives to clients: one of theirs may be taken before the proxy gets to it."""
     lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
-    # Proxies share ports by SO_REUSEPORT, so nobody would notice if two test processes chose the same: each has its own.
-    number, count = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]), int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1))
+    # Proxies share ports by SO_REUSEPORT, so nobody would notice if two test processes chose the same: each has its own, and so has
+    # each of up to three runs side by side.
+    count = 8 * 3
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % 8 * 3 + int(os.environ.get("TLSCRIBE_PORTS", 0)) % 3
     for _ in range(1000):
         port = random.randrange(min(10240, lowest - 2000), lowest)
         if port in _given or port % count != number:
