@@ -1,5 +1,6 @@
 """Processes, ports and waiting: what every test needs around the program under test."""
 
+import collections
 import itertools
 import os
 import random
@@ -44,13 +45,13 @@ def free_port(family=socket.AF_INET):
                     s.bind(("", port))
         except OSError:
             continue
-        _given.add(port)
+        _given.append(port)
         return port
     raise AssertionError(f"no free port below {lowest}")
 
 
 _sources = itertools.count()
-_given = set()
+_given = collections.deque(maxlen=200)  # not bound yet, perhaps; there are not ports enough for each to be given once
 
 
 def own_source(address):
