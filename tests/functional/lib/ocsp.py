@@ -1,5 +1,6 @@
 """OCSP responders (RFC 6960): openssl's own, asked once for each request or as a server, and answers that no honest one gives."""
 
+import itertools
 import subprocess
 from pathlib import Path
 
@@ -28,7 +29,7 @@ class Responder:
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.index = self.folder / "index.txt"
-        self.rows = {}
+        self.rows, self.numbers = {}, itertools.count()
         self.write()
         self.ca, self.signer_file = self.folder / "ca.pem", self.folder / "signer.pem"
         self.ca.write_bytes(pem(authority.chain[0]))
@@ -57,7 +58,7 @@ class Responder:
 
     def ask(self, request):
         """The DER answer to a DER request."""
-        number = len(list(self.folder.glob("*.request")))
+        number = next(self.numbers)  # a Web answers several at once
         asked, answered = self.folder / f"{number}.request", self.folder / f"{number}.answer"
         asked.write_bytes(request)
         got = subprocess.run([*self.command(), "-reqin", str(asked), "-respout", str(answered)], capture_output=True, check=False,
