@@ -5,6 +5,7 @@ TLSCRIBE_CHURN (requests of the churn test), TLSCRIBE_PATIENCE (seconds until a 
 ports, for runs side by side), TLSCRIBE_GO_CACHE (a folder for Go's build cache).
 """
 
+import itertools
 import os
 import shutil
 import sys
@@ -21,6 +22,7 @@ from lib.proxy import PROGRAM, Proxy, sanitized  # noqa: E402
 from lib.recorder import Recorder  # noqa: E402
 
 LIVE = []
+NUMBERS = itertools.count()  # of folders: a second proxy in one would have the journal of the first
 
 
 def pytest_report_header():
@@ -111,7 +113,7 @@ def proxies(folder, request):
 @pytest.fixture
 def own_proxies(folder, request):
     """A maker of proxies that live as long as one test."""
-    yield from make_proxies(folder, f"{request.module.__name__.removeprefix('test_')[:12]}-{abs(hash(request.node.name)) % 10000}")
+    yield from make_proxies(folder, f"{request.module.__name__.removeprefix('test_')[:12]}-{next(NUMBERS)}")
 
 
 @pytest.hookimpl(hookwrapper=True)
