@@ -51,7 +51,7 @@ struct proxy_announce {
 	const char *signature_algorithm; /* 0x24 of our certificate, as OpenSSL says, e.g. "RSA-SHA256"; NULL */
 	const char *key_algorithm; /* 0x25 of our certificate, e.g. "RSA2048", "EC256"; NULL */
 	bool certificate; /* PP2_CLIENT_CERT_CONN and _SESS: presented on this connection, possession proven */
-	bool resumed;    /* on the one that this session goes back to: PP2_CLIENT_CERT_SESS alone */
+	bool resumed;    /* presented in the full handshake before it: PP2_CLIENT_CERT_SESS alone */
 	uint32_t verify; /* 0: there is a certificate and it was verified; else not 0 */
 	struct slice common_name; /* 0x22 of the client certificate, last CN; empty: left out */
 	struct slice der;         /* 0x28 client certificate */
